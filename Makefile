@@ -1,0 +1,58 @@
+# Souffleur: `make` prints what it can do. Needs Python 3.11 or newer.
+PYTHON ?= python3
+VENV ?= .venv
+PYTEST_ARGS ?=
+BIN = $(VENV)/bin
+# Constraints: everybody tests, and runs, the same versions.
+PIP_INSTALL = $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo install install-test test lint fix services services-stop clean
+
+help: ## print this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1: \2/p' Makefile
+
+demo: install ## install, index corpus/, answer a question
+	$(BIN)/python cli.py index corpus/
+	$(BIN)/python cli.py ask "Comment créer un client ?"
+
+install: $(VENV)/.installed ## make the virtual environment
+
+install-test: $(VENV)/.installed-test ## add what the tests need
+
+test: install-test lint ## run every test, on real services (CI=1 refuses skips)
+	@# Here, and not inside a test, so that the minutes of the first build are seen to pass.
+	-@$(BIN)/python -m tests.services prepare
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: install-test ## check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+fix: install-test ## repair what a machine can repair
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+services: ## start Elasticsearch and Ollama, print how to use them
+	@$(PYTHON) -m tests.services start
+
+services-stop: ## end them
+	@$(PYTHON) -m tests.services stop
+
+clean: ## remove everything that was made here, the demo's index too
+	rm -rf $(VENV) .souffleur build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11+ is needed")'
+	$(PYTHON) -m venv $(VENV)
+
+# The stamps are as old as what was installed; an installation that failed leaves none.
+$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP_INSTALL) -e .
+	@touch $@
+
+$(VENV)/.installed-test: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP_INSTALL) -e '.[test]'
+	@touch $(VENV)/.installed $@

@@ -1,0 +1,270 @@
+"""Souffleur's command line: parse, call, render. What it does lives in `rag` and `indexer`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+# two BLAS threads on a busy machine make one small product 100 times slower: see docs/adr/0003
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+FOUND_NOTHING, FAILED, SKIPPED = 1, 2, 3
+
+
+class ExplainingGroup(click.Group):
+    """Print what went wrong and its cure instead of a traceback; exit with 2."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command, explaining Souffleur's own errors."""
+        from rag.errors import HelpError
+
+        try:
+            return super().invoke(ctx)
+        except HelpError as error:
+            if ctx.params.get("debug"):
+                raise
+            click.echo(f"Error: {printable(str(error))}", err=True)
+            ctx.exit(FAILED)
+
+
+@click.group(cls=ExplainingGroup, invoke_without_command=True)
+@click.option(
+    "--setup-elasticsearch", is_flag=True, help="Create the index in Elasticsearch; safe to repeat."
+)
+@click.option("--debug", is_flag=True, help="Show tracebacks and debug logs.")
+@click.version_option(package_name="souffleur", prog_name="souffleur")
+@click.pass_context
+def main(ctx: click.Context, setup_elasticsearch: bool, debug: bool) -> None:
+    """Answer questions from your help pages, with sources, on time."""
+    import logging
+
+    logging.basicConfig(
+        level=logging.DEBUG if debug else logging.WARNING,
+        format="[%(levelname)s] %(asctime)s %(name)s - %(message)s",
+    )
+    if setup_elasticsearch:
+        _setup_elasticsearch()
+    elif ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+@main.command()
+@click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--full", is_flag=True, help="Rebuild the whole index from these pages alone.")
+@click.option("--dry-run", is_flag=True, help="Say what would change; write nothing.")
+@click.option("--allow-skips", is_flag=True, help="Exit with 0 although pages were skipped.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def index(
+    sources: tuple[Path, ...], full: bool, dry_run: bool, allow_skips: bool, as_json: bool
+) -> None:
+    """Index help pages: a folder, a file, or several.
+
+    Only what changed since the last run is read again. Pages that are gone from an indexed folder
+    leave the index. Exit code: 0 all pages indexed, 3 some were skipped, 2 nothing was done.
+    """
+    from indexer.pipeline import run
+    from rag.encoders import open_encoder
+    from rag.settings import load_settings
+    from rag.stores import open_store
+
+    settings = load_settings()
+    with Progress() as progress:
+        report = run(
+            sources,
+            open_store(settings),
+            open_encoder(settings),
+            full=full,
+            dry_run=dry_run,
+            on_progress=progress,
+        )
+    if as_json:
+        _print_json(report)
+    else:
+        _print_report(report, dry_run)
+    if report.skipped and not allow_skips:
+        sys.exit(SKIPPED)
+
+
+@main.command()
+@click.argument("question")
+@click.option("-k", default=5, show_default=True, type=click.IntRange(1, 50), help="Hits to show.")
+@click.option("--page", help="Page that the asker is on.")
+@click.option("--json", "as_json", is_flag=True, help="Print the hits as JSON.")
+def search(question: str, k: int, page: str | None, as_json: bool) -> None:
+    """Show the chunks found for QUESTION, with their scores."""
+    from rag.api import open_retriever
+    from rag.settings import load_settings
+    from rag.stores import open_store
+
+    settings = load_settings()
+    retriever = open_retriever(settings, open_store(settings))
+    hits = retriever.retrieve(question, k, page=page, timeout_s=settings.timeout_s).hits
+    if as_json:
+        _print_json({"hits": [_hit_row(hit) for hit in hits]})
+        return
+    for hit in hits:
+        _print_hit(hit)
+    if not hits:
+        click.echo("Nothing found.")
+        sys.exit(FOUND_NOTHING)
+
+
+@main.command()
+@click.argument("question")
+@click.option("-k", default=5, show_default=True, type=click.IntRange(1, 20), help="Hits to read.")
+@click.option("--page", help="Page that the asker is on.")
+@click.option("--no-llm", is_flag=True, help="Answer with an extract, without the language model.")
+@click.option("--json", "as_json", is_flag=True, help="Print the whole answer as JSON.")
+def ask(question: str, k: int, page: str | None, no_llm: bool, as_json: bool) -> None:
+    """Answer QUESTION from the indexed pages.
+
+    Exit code: 0 answered, 1 the pages do not answer, 2 something is wrong.
+    """
+    import asyncio
+
+    from rag.api import open_assistant
+    from rag.settings import load_settings
+
+    assistant = open_assistant(load_settings(), use_model=not no_llm)
+    answer = asyncio.run(_render(assistant.stream(question, page=page, k=k), as_json))
+    if as_json:
+        _print_json(answer)
+    if not answer.answered:
+        sys.exit(FOUND_NOTHING)
+
+
+async def _render(events: Any, as_json: bool) -> Any:
+    """Print a stream's events as they come; return its answer."""
+    from rag.types import ChunkEvent, CompleteEvent, SourcesEvent
+
+    streamed, answer = False, None
+    async for event in events:
+        if isinstance(event, CompleteEvent):
+            answer = event.answer
+        elif as_json:
+            continue
+        elif isinstance(event, ChunkEvent):
+            streamed = True
+            click.echo(printable(event.content), nl=False)
+        elif isinstance(event, SourcesEvent) and sys.stderr.isatty():
+            click.secho(f"{len(event.retrieved)} passages…", err=True, dim=True)
+    if not as_json:
+        _print_answer(answer, streamed)
+    return answer
+
+
+def printable(text: str) -> str:
+    """Return the text without the control characters that could drive a terminal."""
+    return "".join(c for c in text if c in "\n\t" or c.isprintable() or c in "\u00a0\u202f")
+
+
+class Progress:
+    """Show a bar on a terminal for what takes long; stay silent elsewhere."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __call__(self, done: int, total: int) -> None:
+        if not sys.stderr.isatty():
+            return
+        if self._bar is None:
+            self._bar = click.progressbar(length=total, label="Pages", file=sys.stderr)
+            self._bar.__enter__()
+        self._bar.update(done - self._bar.pos)
+
+    def __exit__(self, *error: object) -> None:
+        if self._bar is not None:
+            self._bar.__exit__(*error)
+
+
+def _setup_elasticsearch() -> None:
+    from rag.api import index_meta
+    from rag.encoders import open_encoder
+    from rag.errors import ConfigError
+    from rag.settings import load_settings
+
+    settings = load_settings()
+    if not settings.uses_elasticsearch:
+        raise ConfigError(
+            "ELASTICSEARCH_URL is not set. Set it in the environment or in .env, for example:"
+            " ELASTICSEARCH_URL=http://127.0.0.1:9200"
+        )
+    from rag.stores.elasticsearch import setup
+
+    for line in setup(settings, index_meta(open_encoder(settings))):
+        click.echo(line)
+
+
+def _print_json(value: Any) -> None:
+    from dataclasses import asdict, is_dataclass
+
+    import orjson
+
+    data = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+    click.echo(orjson.dumps(data, option=orjson.OPT_INDENT_2).decode())
+
+
+def _print_report(report: Any, dry_run: bool) -> None:
+    for skip in report.skipped:
+        click.echo(f"skipped {printable(skip.page)!r}: {printable(skip.reason)}", err=True)
+    verb = "would be written" if dry_run else "written"
+    click.echo(
+        f"{report.pages} pages, {report.chunks} chunks: {report.written} {verb},"
+        f" {report.unchanged} unchanged, {report.deleted} deleted,"
+        f" {len(report.skipped)} pages skipped ({report.seconds:.1f} s)"
+    )
+
+
+def _hit_row(hit: Any) -> dict[str, Any]:
+    chunk = hit.chunk
+    return {
+        "rank": hit.rank,
+        "score": hit.score,
+        "page": chunk.page,
+        "title": chunk.title,
+        "heading": chunk.heading,
+        "url": chunk.url,
+        "text": chunk.text,
+        "legs": hit.legs,
+    }
+
+
+def _print_hit(hit: Any) -> None:
+    legs = ", ".join(f"{name} {score:.3f}" for name, score in hit.legs.items())
+    path = " > ".join((hit.chunk.title, *hit.chunk.headings))
+    click.secho(f"{hit.rank}. {printable(path)}", bold=True)
+    click.echo(f"   {hit.score:.3f} ({legs})  {printable(hit.chunk.url)}")
+    first = " ".join(printable(hit.chunk.text).split())
+    click.echo(f"   {first[:160]}{'…' if len(first) > 160 else ''}")
+
+
+def _print_answer(answer: Any, streamed: bool) -> None:
+    from rag.analysis import question_language
+    from rag.messages import message
+
+    lang = question_language(answer.text)
+    click.echo("" if streamed and not answer.degraded else printable(answer.text))
+    if answer.degraded and answer.answered:
+        reason = message("degraded", lang, reason=answer.reason)
+        click.secho(f"\n{printable(reason)}", fg="yellow")
+    if answer.truncated:
+        click.secho(f"\n{message('truncated', lang)}", fg="yellow")
+    if answer.sources:
+        click.echo(f"\n{message('sources', lang)}")
+    for source in answer.sources:
+        path = " > ".join(part for part in (source.title, source.heading) if part)
+        click.echo(f"  [{source.n}] {printable(path)}\n      {printable(source.url)}")
+    if answer.see_also and answer.answered:
+        pages = ", ".join(answer.see_also)
+        click.echo(f"\n{message('see_also', lang)} {printable(pages)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Help pages to index: load, chunk, encode, write, publish."""

@@ -1,0 +1,59 @@
+"""One parser per format, each ``parse(data, page_id) -> Page``: pure, and imported when needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import PurePosixPath
+
+from rag.errors import CorpusError
+from rag.types import Page
+
+Parser = Callable[[bytes, str], Page]
+
+_MODULES = {
+    ".md": "markdown",
+    ".markdown": "markdown",
+    ".html": "html",
+    ".htm": "html",
+    ".xhtml": "html",
+    ".txt": "text",
+    ".rst": "rst",
+    ".page": "mallard",
+    ".pdf": "pdf",
+    ".docx": "docx",
+}
+# The encoder, too, must be done with a page in time; a manual of 500 sheets has this many.
+MAX_CHARACTERS = 1_000_000
+EXTENSIONS = frozenset(_MODULES)
+
+
+def parse_page(data: bytes, page_id: str) -> Page:
+    """Parse a page by the extension of its id.
+
+    Raises: CorpusError when the page cannot be read or says nothing.
+    """
+    if not data.strip():
+        raise CorpusError(page_id, "empty")
+    module = import_module(f"{__name__}.{_MODULES[PurePosixPath(page_id).suffix.lower()]}")
+    parse: Parser = module.parse
+    try:
+        page = parse(data, page_id)
+    except CorpusError:
+        raise
+    except RecursionError:
+        raise CorpusError(page_id, "nested too deep") from None
+    except MemoryError:
+        raise CorpusError(page_id, "needs too much memory") from None
+    except Exception as error:
+        detail = " ".join(str(error).split())[:200]
+        raise CorpusError(page_id, f"cannot be parsed: {type(error).__name__}: {detail}") from error
+    if all(block.kind == "heading" for block in page.blocks):
+        raise CorpusError(page_id, "no text")
+    if _length(page) > MAX_CHARACTERS:
+        raise CorpusError(page_id, f"more than {MAX_CHARACTERS:,} characters of text: split it")
+    return page
+
+
+def _length(page: Page) -> int:
+    return sum(len(block.text) + sum(map(len, block.items)) for block in page.blocks)

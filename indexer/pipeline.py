@@ -1,0 +1,249 @@
+"""Load, chunk, encode, write, publish: only what changed since the last run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from indexer.chunker import chunk_page
+from indexer.loader import Candidate, find_pages, hash_page, load_page, read_page
+from rag.api import index_meta
+from rag.errors import CorpusError
+from rag.stores.common import check_meta
+from rag.types import Chunk, Encoder, Page, PageRecord, Store, StoreWriter, Vectors
+
+ENCODE_BATCH = 512  # chunks: enough to fill an encoder's batch, little enough to hold in memory
+OnProgress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Name a page that is not in the index, and why."""
+
+    page: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Report:
+    """Hold what a run did. ``written`` and ``unchanged`` count chunks, ``deleted`` pages."""
+
+    pages: int = 0
+    chunks: int = 0
+    written: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    skipped: list[Skip] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Hold a page to write: its record, its chunks in order, and which of them are new."""
+
+    record: PageRecord
+    chunks: tuple[Chunk, ...]
+    new: tuple[Chunk, ...]
+
+
+def run(
+    sources: Sequence[Path],
+    store: Store,
+    encoder: Encoder,
+    *,
+    full: bool = False,
+    dry_run: bool = False,
+    on_progress: OnProgress = lambda done, total: None,
+) -> Report:
+    """Bring the index up to date with the pages under ``sources``, and say what was done.
+
+    Pages of these folders that are gone leave the index; pages of other folders stay, unless
+    ``full`` rebuilds it from ``sources`` alone. Nothing is visible before everything is written.
+
+    Raises: CorpusError when the sources hold no page; IndexMismatch, IndexBusy, SearchUnavailable.
+    """
+    start = time.monotonic()
+    known = {} if full else _known_pages(store, encoder)
+    report = Report()
+    candidates = _candidates(sources, known, report)
+    changes = _changes(candidates, known, encoder, report, on_progress)
+    gone = _gone(sources, candidates, known, report)
+    if dry_run:
+        _count(changes, report)
+        report.deleted = len(set(gone()))
+    else:
+        _write(store, encoder, full, changes, gone, report)
+    report.seconds = round(time.monotonic() - start, 3)
+    return report
+
+
+def _known_pages(store: Store, encoder: Encoder) -> dict[str, PageRecord]:
+    meta = store.meta()
+    if meta is None:
+        return {}
+    check_meta(meta, index_meta(encoder))
+    return store.records()
+
+
+def _candidates(
+    sources: Sequence[Path], known: dict[str, PageRecord], report: Report
+) -> list[Candidate]:
+    found = find_pages(sources)
+    report.skipped += [Skip(error.page, error.reason) for error in found.skipped]
+    roots = {record.root for record in known.values()}
+    candidates = [_under_known_root(candidate, roots) for candidate in found.candidates]
+    if not candidates:
+        names = ", ".join(str(source) for source in sources)
+        raise CorpusError(
+            names,
+            "no help page there (.md, .html, .txt, .rst, .page, .pdf, .docx). Name a folder"
+            " that holds some: python cli.py index corpus/",
+        )
+    return candidates
+
+
+def _under_known_root(candidate: Candidate, roots: set[str]) -> Candidate:
+    """Give a file named alone the id that it has in the folder it was indexed with."""
+    path = candidate.path.absolute()
+    if candidate.root.absolute() == path.parent:
+        for root in sorted(roots, key=len, reverse=True):
+            if path.is_relative_to(root):
+                page_id = path.relative_to(root).as_posix()
+                return Candidate(Path(root), page_id, candidate.path, candidate.size_bytes)
+    return candidate
+
+
+def _changes(
+    candidates: Sequence[Candidate],
+    known: dict[str, PageRecord],
+    encoder: Encoder,
+    report: Report,
+    on_progress: OnProgress,
+) -> Iterator[Change]:
+    """Yield the pages that changed, in order, counting what did not."""
+    for done, candidate in enumerate(candidates, 1):
+        try:
+            change = _change(candidate, known.get(candidate.id), encoder)
+        except CorpusError as error:
+            report.skipped.append(Skip(error.page, error.reason))
+        else:
+            report.pages += 1
+            old = known.get(candidate.id)
+            kept = len(old.chunk_ids) if old else 0
+            if change:
+                kept = len(change.chunks) - len(change.new)
+                yield change
+            report.unchanged += kept
+            report.chunks += len(change.chunks) if change else kept
+        on_progress(done, len(candidates))
+
+
+def _change(candidate: Candidate, old: PageRecord | None, encoder: Encoder) -> Change | None:
+    data = read_page(candidate)
+    digest, root = hash_page(data), str(candidate.root.absolute())
+    if old is not None and (old.hash, old.root) == (digest, root):
+        return None
+    page = load_page(candidate, data)
+    chunks = tuple(chunk_page(page, encoder.count_tokens))
+    kept = set(old.chunk_ids) if old else set()
+    new = tuple(chunk for chunk in chunks if chunk.id not in kept)
+    return Change(_record(page, chunks, digest, root), chunks, new)
+
+
+def _record(page: Page, chunks: Sequence[Chunk], digest: str, root: str) -> PageRecord:
+    return PageRecord(
+        id=page.id,
+        root=root,
+        hash=digest,
+        title=page.title,
+        url=page.url or page.id,
+        lang=page.lang,
+        chunk_ids=tuple(chunk.id for chunk in chunks),
+        see_also=page.see_also,
+        actions=page.actions,
+        questions=page.questions,
+    )
+
+
+def _gone(
+    sources: Sequence[Path],
+    candidates: Sequence[Candidate],
+    known: dict[str, PageRecord],
+    report: Report,
+) -> Callable[[], list[str]]:
+    """Return a function that lists the pages to remove, once all pages were read.
+
+    These are the pages of the folders named that are there no more, and those that were skipped.
+    """
+    roots = {str(source.absolute()) for source in sources if source.is_dir()}
+    present = {candidate.id for candidate in candidates}
+
+    def pages() -> list[str]:
+        skipped = {skip.page for skip in report.skipped}
+        return [
+            page_id
+            for page_id, record in known.items()
+            if page_id in skipped or (record.root in roots and page_id not in present)
+        ]
+
+    return pages
+
+
+def _write(
+    store: Store,
+    encoder: Encoder,
+    full: bool,
+    changes: Iterator[Change],
+    gone: Callable[[], list[str]],
+    report: Report,
+) -> None:
+    """Write the changes in batches and publish them at once; open no writer when there are none."""
+    writer: StoreWriter | None = store.writer(index_meta(encoder), full=True) if full else None
+    try:
+        for batch in _batches(changes):
+            writer = writer or store.writer(index_meta(encoder), full=False)
+            _put(writer, encoder, batch, report)
+        for page_id in gone():
+            writer = writer or store.writer(index_meta(encoder), full=False)
+            writer.delete_page(page_id)
+            report.deleted += 1
+        if writer is not None:
+            writer.publish()
+    except BaseException:
+        if writer is not None:
+            writer.abort()
+        raise
+
+
+def _batches(changes: Iterator[Change]) -> Iterator[list[Change]]:
+    batch: list[Change] = []
+    for change in changes:
+        batch.append(change)
+        if sum(len(one.new) for one in batch) >= ENCODE_BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _put(writer: StoreWriter, encoder: Encoder, batch: list[Change], report: Report) -> None:
+    new = [chunk for change in batch for chunk in change.new]
+    vectors: dict[str, Vectors] = {}
+    if new:
+        rows = encoder.encode_passages([passage_text(chunk) for chunk in new])
+        vectors = {chunk.id: row for chunk, row in zip(new, rows, strict=True)}
+    for change in batch:
+        own = {chunk.id: vectors[chunk.id] for chunk in change.new}
+        writer.put_page(change.record, change.chunks, own)
+    report.written += len(new)
+
+
+def _count(changes: Iterator[Change], report: Report) -> None:
+    report.written = sum(len(change.new) for change in changes)
+
+
+def passage_text(chunk: Chunk) -> str:
+    """Return what is encoded of a chunk: its title and headings, then its text."""
+    return "\n".join(part for part in (chunk.title, *chunk.headings, chunk.text) if part)

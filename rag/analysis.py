@@ -1,0 +1,105 @@
+"""Words of a text as BM25 sees them: elision cut, Snowball stems, accents folded, stop words known.
+
+The Elasticsearch analyzers of `stores.elasticsearch` name the same steps in the same order.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from functools import cache, lru_cache
+
+import snowballstemmer
+
+WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*", re.UNICODE)
+ELISION = re.compile(
+    r"^(?:l|d|c|j|m|n|s|t|qu|jusqu|lorsqu|puisqu|quoiqu|quelqu|presqu)['’](?=.)", re.IGNORECASE
+)
+STOP_WORDS = {
+    "fr": frozenset(
+        "a ai aie as au aux avec avez avoir ayant c ce ceci cela ces cet cette ceux chez ci comme "
+        "comment d dans de des donc dont du elle elles en es est et etaient etait etant ete etes "
+        "etre eu eux faire fait faut font il ils j je l la le les leur leurs lui m ma mais me mes "
+        "moi mon n ne nos notre nous on ont ou par pas peut peux pour pourquoi puis qu quand que "
+        "quel quelle quelles quels qui quoi s sa sans se sera ses si soit son sont sous suis sur "
+        "t ta te tes toi ton tous tout toute toutes tu un une vers vos votre vous y".split()
+    ),
+    "en": frozenset(
+        "a about am an and are as at be by can could do does for from had has have how i if in "
+        "into is it its me my of on or our should so that the their then there these they this "
+        "to us was we were what when where which who why will with would you your".split()
+    ),
+}
+# in the order of the index's columns; a match in a title says more than one in the text
+FIELD_WEIGHTS = {"title": 4.0, "headings": 2.0, "text": 1.0}
+STEMMERS = {"fr": "french", "en": "english"}
+APOSTROPHES = str.maketrans("’ʼ`´", "''''")
+
+
+@lru_cache(maxsize=200_000)
+def fold(word: str) -> str:
+    """Return the word in lower case without accents or ligatures."""
+    word = word.lower().replace("œ", "oe").replace("æ", "ae")
+    return "".join(c for c in unicodedata.normalize("NFD", word) if not unicodedata.combining(c))
+
+
+def words(text: str) -> list[str]:
+    """Return the words in order, lower case, elided articles cut (``l'été`` -> ``été``)."""
+    text = unicodedata.normalize("NFC", text).translate(APOSTROPHES).lower()
+    return [
+        part
+        for word in WORD.findall(text)
+        for part in _parts(ELISION.sub("", word) if "'" in word else word)
+    ]
+
+
+def _parts(word: str) -> list[str]:
+    return [word] if word == "aujourd'hui" or "'" not in word else [p for p in word.split("'") if p]
+
+
+@cache
+def _stemmer(lang: str) -> snowballstemmer.stemmer:
+    return snowballstemmer.stemmer(STEMMERS.get(lang, "french"))
+
+
+@lru_cache(maxsize=200_000)
+def stem(word: str, lang: str = "fr") -> str:
+    """Return the accent-folded Snowball stem (Porter 2001, https://snowballstem.org) of a word."""
+    return fold(_stemmer(lang).stemWord(word))
+
+
+def stems(text: str, lang: str = "fr") -> list[str]:
+    """Return the stem of each word of the text, stop words included, in order."""
+    return [stem(word, lang) for word in words(text)]
+
+
+def is_stop_word(word: str, lang: str = "fr") -> bool:
+    """Say whether a word carries no meaning of its own in this language."""
+    return fold(word) in STOP_WORDS.get(lang, STOP_WORDS["fr"])
+
+
+def content_words(text: str, langs: Iterable[str] = ("fr",)) -> list[str]:
+    """Return the distinct words that matter, in order; all of them when none is left."""
+    languages = tuple(langs)
+    every = list(dict.fromkeys(words(text)))
+    kept = [w for w in every if not any(is_stop_word(w, lang) for lang in languages)]
+    return kept or every
+
+
+@lru_cache(maxsize=50_000)
+def query_stems(word: str) -> tuple[str, ...]:
+    """Return the stems under which a question's word may stand in the index, in any language."""
+    return tuple(dict.fromkeys(stem(word, lang) for lang in STEMMERS))
+
+
+def question_language(text: str) -> str:
+    """Return ``fr`` or ``en``: whose function words the text holds more of; French if in doubt."""
+    folded = [fold(word) for word in re.findall(r"[^\W\d_]+", text)]
+    only = {
+        "fr": STOP_WORDS["fr"] - STOP_WORDS["en"],
+        "en": (STOP_WORDS["en"] | {"the", "create", "add", "delete", "change", "not"})
+        - STOP_WORDS["fr"],
+    }
+    english = sum(word in only["en"] for word in folded)
+    return "en" if english > sum(word in only["fr"] for word in folded) else "fr"

@@ -1,0 +1,97 @@
+"""The public functions: each opens what the settings name and asks it one thing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy
+
+from rag.encoders import open_encoder
+from rag.generators import open_generator
+from rag.retriever import Retriever, rank_texts
+from rag.settings import Settings, load_settings
+from rag.stores import open_store
+from rag.stores.common import check_meta
+from rag.types import Encoder, Hit, IndexMeta, Store, Vectors
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from rag.assistant import Assistant
+
+# raised when what an index holds changes its meaning: old indexes are then refused
+SCHEMA = 1
+
+
+def get_similar_chunks(question: str, texts: Sequence[str] | None = None, k: int = 5) -> list[Hit]:
+    """Return the k chunks nearest to a question, best first, ties to the lower id.
+
+    With ``texts``, ranks those by cosine (a hit's ``chunk.id`` is the text's place in the list);
+    without, searches the index: cosine kNN and BM25 fused, at most 2 chunks a page.
+
+    Raises: IndexMissing, IndexMismatch, SearchUnavailable, EncoderError, ConfigError.
+    """
+    settings = load_settings()
+    if texts is not None:
+        return rank_texts(question, texts, k, _encoder(settings))
+    hits = _retriever(settings).retrieve(question, k, timeout_s=settings.timeout_s).hits
+    return list(hits)
+
+
+def generate_embedding(text: str) -> Vectors:
+    """Return a text's vector: (768,) float32 of length 1 with the bundled encoder.
+
+    A text without a known word gives zeros. Raises: EncoderError, ConfigError.
+    """
+    vector: Vectors = _encoder(load_settings()).encode_passages([text])[0]
+    return vector
+
+
+def cosine_similarity(a: ArrayLike, b: ArrayLike) -> float:
+    """Return the cosine of two vectors of one length, in [-1, 1]; 0 when one is all zeros.
+
+    Raises: ValueError when their shapes differ.
+    """
+    left, right = numpy.asarray(a, numpy.float64), numpy.asarray(b, numpy.float64)
+    if left.shape != right.shape or left.ndim != 1:
+        raise ValueError(f"two vectors of one length are needed, got {left.shape}, {right.shape}")
+    norms = float(numpy.linalg.norm(left) * numpy.linalg.norm(right))
+    return float(numpy.clip(left @ right / norms, -1.0, 1.0)) if norms else 0.0
+
+
+def open_retriever(settings: Settings, store: Store) -> Retriever:
+    """Open a retriever over a store. Raises: IndexMissing, IndexMismatch, ConfigError."""
+    encoder = _encoder(settings) if settings.embeddings_enabled else None
+    if encoder is not None and (found := store.meta()) is not None:
+        check_meta(found, index_meta(encoder))
+    return Retriever(store, encoder)
+
+
+def open_assistant(settings: Settings, *, use_model: bool = True) -> Assistant:
+    """Open an assistant; ``use_model`` False answers with extracts alone. Raises: as above."""
+    from rag.assistant import Assistant
+
+    store = open_store(settings)
+    return Assistant(
+        store,
+        open_retriever(settings, store),
+        open_generator(settings) if use_model else None,
+        timeout_s=settings.timeout_s,
+    )
+
+
+def index_meta(encoder: Encoder) -> IndexMeta:
+    """Return what an index made with this encoder says of itself."""
+    return IndexMeta(encoder.name, encoder.dimension, SCHEMA)
+
+
+@cache
+def _encoder(settings: Settings) -> Encoder:
+    return open_encoder(settings)
+
+
+@cache
+def _retriever(settings: Settings) -> Retriever:
+    return open_retriever(settings, open_store(settings))

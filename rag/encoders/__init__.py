@@ -1,0 +1,51 @@
+"""Text to unit vectors: the bundled static encoder, or another that the settings name."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from rag.errors import ConfigError
+from rag.settings import BUNDLED_ENCODER, Settings
+from rag.types import Encoder
+
+
+def open_encoder(settings: Settings) -> Encoder:
+    """Open the encoder that the settings name.
+
+    Raises: ConfigError when its vectors are not ``AI_EMBEDDING_DIMENSION`` long or when an extra is
+    missing; EncoderError when it cannot be loaded.
+    """
+    encoder = _build(settings)
+    if encoder.dimension != settings.embedding_dimension:
+        raise ConfigError(
+            f"{encoder.name} makes vectors of {encoder.dimension} dimensions, but"
+            f" AI_EMBEDDING_DIMENSION is {settings.embedding_dimension}. Set"
+            f" AI_EMBEDDING_DIMENSION={encoder.dimension}, or choose another AI_EMBEDDING_MODEL;"
+            " then rebuild the index: python cli.py index --full corpus/"
+        )
+    return encoder
+
+
+def _build(settings: Settings) -> Encoder:
+    kind, _, model = settings.embedding_model.partition(":")
+    if settings.embedding_model == BUNDLED_ENCODER:
+        return bundled_encoder()
+    if kind == "ollama" and model:
+        from rag.encoders.ollama import OllamaEncoder
+
+        return OllamaEncoder(model, settings.ollama_url)
+    if kind == "openai" and model:
+        from rag.encoders.openai import OpenAIEncoder
+
+        return OpenAIEncoder(model, settings)
+    from rag.encoders.sentence_transformers import SentenceTransformersEncoder
+
+    return SentenceTransformersEncoder(settings.embedding_model)
+
+
+@cache
+def bundled_encoder() -> Encoder:
+    """Open the encoder that comes with the package, once."""
+    from rag.encoders.static import StaticEncoder, bundled_folder
+
+    return StaticEncoder(bundled_folder())

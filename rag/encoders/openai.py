@@ -1,0 +1,79 @@
+"""Embeddings of any server that speaks OpenAI's protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy
+
+from rag.encoders.vectors import estimated_tokens, unit_rows
+from rag.errors import ConfigError, EncoderError
+from rag.settings import Settings
+from rag.types import Vectors
+
+TIMEOUT_S = 60.0
+BATCH = 128
+
+
+class OpenAIEncoder:
+    """Encode with an OpenAI-compatible server, asked for ``AI_EMBEDDING_DIMENSION`` numbers."""
+
+    def __init__(self, model: str, settings: Settings) -> None:
+        try:
+            import openai
+        except ImportError:
+            raise ConfigError(
+                f"openai:{model} needs an extra package: pip install 'souffleur[openai]'"
+            ) from None
+        self._model = model
+        self._asked = settings.embedding_dimension
+        self._url = settings.openai_url
+        key = settings.openai_api_key
+        self._failure = openai.OpenAIError
+        self._client = openai.OpenAI(
+            base_url=settings.openai_url,
+            api_key=key.get_secret_value() if key else "none",
+            timeout=TIMEOUT_S,
+            max_retries=1,
+        )
+        self._dimension: int = self._embed(["dimension"]).shape[1]
+
+    @property
+    def name(self) -> str:
+        """Return the name that an index remembers."""
+        return f"openai:{self._model}"
+
+    @property
+    def dimension(self) -> int:
+        """Return the length of its vectors, as the server gives them."""
+        return self._dimension
+
+    def encode_passages(self, texts: Sequence[str]) -> Vectors:
+        """Encode passages: (n, dimension) float32, unit rows. Raises: EncoderError."""
+        vectors = numpy.zeros((len(texts), self._dimension), numpy.float32)
+        told = [i for i, text in enumerate(texts) if text.strip()]
+        for start in range(0, len(told), BATCH):
+            rows = told[start : start + BATCH]
+            vectors[rows] = unit_rows(self._embed([texts[i] for i in rows]))
+        return vectors
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """Encode questions as passages: these models have one side."""
+        return self.encode_passages(texts)
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Estimate the tokens of each text: the server's tokenizer is not at hand."""
+        return estimated_tokens(texts)
+
+    def _embed(self, texts: list[str]) -> Vectors:
+        try:
+            answer = self._client.embeddings.create(
+                model=self._model, input=texts, dimensions=self._asked, encoding_format="float"
+            )
+        except self._failure as error:
+            raise EncoderError(
+                f"{self._url} cannot encode with {self._model}: {error}. Check OPENAI_BASE_URL,"
+                " OPENAI_API_KEY and AI_EMBEDDING_MODEL"
+            ) from None
+        rows = sorted(answer.data, key=lambda row: row.index)
+        return numpy.asarray([row.embedding for row in rows], numpy.float32)

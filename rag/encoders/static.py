@@ -1,0 +1,93 @@
+"""The bundled encoder: a text's vector is the mean of its subwords' rows, brought to length 1.
+
+It reads a folder in sentence-transformers' `StaticEmbedding` format with numpy and `tokenizers`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import chain
+from pathlib import Path
+
+import numpy
+from tokenizers import Tokenizer
+
+from rag.encoders.vectors import unit_rows
+from rag.errors import EncoderError
+from rag.types import Vectors
+
+WEIGHTS = "embedding.weight"
+NUMBERS = {"F32": numpy.float32, "F16": numpy.float16}
+WORD = re.compile(r"[^\W_]+")
+CACHED_WORDS = 100_000
+
+
+def bundled_folder() -> Path:
+    """Return the folder of the encoder that comes with the package."""
+    return Path(__file__).parent / "bundled"
+
+
+class StaticEncoder:
+    """Encode with a table of subword vectors. Questions and passages are encoded alike."""
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+            data = (folder / "model.safetensors").read_bytes()
+            self._table = _read_table(data)
+        except (OSError, ValueError, KeyError) as error:
+            raise EncoderError(
+                f"The encoder in {folder} cannot be read ({error}). Install Souffleur again, or"
+                " train it: python training/train_encoder.py --help"
+            ) from error
+        revision = hashlib.sha256(data).hexdigest()[:8]
+        self._name = f"souffleur-static-fr-en@{revision}"
+        self._word_ids = lru_cache(CACHED_WORDS)(self._ids_of_word)
+
+    @property
+    def name(self) -> str:
+        """Return the name and revision that an index remembers."""
+        return self._name
+
+    @property
+    def dimension(self) -> int:
+        """Return the length of its vectors."""
+        return int(self._table.shape[1])
+
+    def encode_passages(self, texts: Sequence[str]) -> Vectors:
+        """Encode texts: (n, dimension) float32, unit rows; zeros where no subword is known."""
+        sums = numpy.zeros((len(texts), self.dimension), numpy.float32)
+        for row, text in enumerate(texts):
+            ids = self._ids(text)
+            if ids:
+                self._table[ids].sum(axis=0, out=sums[row])
+        return unit_rows(sums)
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """Encode questions, as passages are."""
+        return self.encode_passages(texts)
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Count the subwords of each text."""
+        return [len(self._ids(text)) for text in texts]
+
+    def _ids(self, text: str) -> list[int]:
+        # no subword spans two words: their ids can be kept by word
+        words = WORD.findall(self._tokenizer.normalizer.normalize_str(text))
+        return list(chain.from_iterable(map(self._word_ids, words)))
+
+    def _ids_of_word(self, word: str) -> tuple[int, ...]:
+        return tuple(self._tokenizer.encode(word, add_special_tokens=False).ids)
+
+
+def _read_table(data: bytes) -> Vectors:
+    """Return the table of a safetensors file (8 bytes of header length, JSON header, numbers)."""
+    start = 8 + int.from_bytes(data[:8], "little")
+    tensor = json.loads(data[8:start])[WEIGHTS]
+    first, last = tensor["data_offsets"]
+    numbers = numpy.frombuffer(data[start + first : start + last], NUMBERS[tensor["dtype"]])
+    return numbers.reshape(tensor["shape"]).astype(numpy.float32)

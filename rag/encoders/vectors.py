@@ -1,0 +1,25 @@
+"""What the encoders of served models share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy
+
+from rag.errors import EncoderError
+from rag.types import Vectors
+
+CHARACTERS_PER_TOKEN = 3.5  # French text in the subwords of common multilingual models
+
+
+def unit_rows(vectors: Vectors) -> Vectors:
+    """Return the rows brought to length 1, zero rows as they are. Raises: EncoderError on NaN."""
+    if not numpy.isfinite(vectors).all():
+        raise EncoderError("The encoder gave vectors that hold NaN or infinity.")
+    norms = numpy.linalg.norm(vectors, axis=1, keepdims=True)
+    return numpy.divide(vectors, norms, out=numpy.zeros_like(vectors), where=norms > 0)
+
+
+def estimated_tokens(texts: Sequence[str]) -> list[int]:
+    """Estimate the tokens of each text from its length."""
+    return [int(len(text) / CHARACTERS_PER_TOKEN) + 1 if text else 0 for text in texts]

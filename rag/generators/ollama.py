@@ -1,0 +1,80 @@
+"""Ollama's chat API, streamed. `ollama` and `httpx` are known to this module alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+import httpx
+import ollama
+
+from rag.deadline import Deadline
+from rag.errors import DeadlineExceeded, ModelUnavailable
+from rag.prompt import Prompt
+
+CONNECT_S = 2.0
+
+
+class OllamaGenerator:
+    """Write answers with a model of an Ollama server."""
+
+    def __init__(self, model: str, url: str, keep_alive: str) -> None:
+        self._model = model
+        self._url = url
+        self._keep_alive = keep_alive
+
+    @property
+    def name(self) -> str:
+        """Return the model's name."""
+        return self._model
+
+    async def stream(self, prompt: Prompt, deadline: Deadline) -> AsyncGenerator[str, None]:
+        """Yield the answer's pieces. Raises: ModelUnavailable, DeadlineExceeded."""
+        try:
+            async with self._client(deadline) as client:
+                chat = client.chat(**self._request(prompt))
+                parts = await asyncio.wait_for(chat, deadline.left_s())
+                # leaving the loop early would keep the model running until the iterator is closed
+                async with aclosing(parts):
+                    while part := await asyncio.wait_for(anext(parts, None), deadline.left_s()):
+                        if part.message.content:
+                            yield part.message.content
+        except TimeoutError:
+            raise DeadlineExceeded(f"{self._model} did not end in time") from None
+        except (httpx.HTTPError, ollama.ResponseError, ConnectionError, ValueError) as error:
+            raise self._explain(error) from error
+
+    def _client(self, deadline: Deadline) -> ollama.AsyncClient:
+        left_s = max(0.001, deadline.left_s())
+        timeout = httpx.Timeout(left_s, connect=min(CONNECT_S, left_s))
+        return ollama.AsyncClient(host=self._url, timeout=timeout)
+
+    def _request(self, prompt: Prompt) -> dict[str, Any]:
+        return {
+            "model": self._model,
+            "messages": [
+                {"role": "system", "content": prompt.system},
+                {"role": "user", "content": prompt.user},
+            ],
+            "stream": True,
+            "keep_alive": self._keep_alive,
+            "options": {
+                "num_ctx": prompt.context_tokens,
+                "num_predict": prompt.answer_tokens,
+                "temperature": 0.1,
+                "seed": 0,
+            },
+        }
+
+    def _explain(self, error: Exception) -> ModelUnavailable:
+        if isinstance(error, ollama.ResponseError) and error.status_code == 404:
+            cure = f"Fetch it: ollama pull {self._model}"
+            return ModelUnavailable(f"Ollama has no model {self._model}. {cure}", "missing")
+        if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | ConnectionError):
+            cure = "Start it (ollama serve) or correct OLLAMA_URL"
+            return ModelUnavailable(f"No Ollama answers at {self._url}. {cure}.", "refused")
+        if isinstance(error, httpx.TimeoutException):
+            return ModelUnavailable(f"{self._model} did not answer in time.", "late")
+        return ModelUnavailable(f"{self._model} at {self._url} failed: {error}", "failed")

@@ -1,0 +1,175 @@
+"""Settings: environment variables, then `.env`, then the switches saved in the data folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    JsonConfigSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from rag.errors import ConfigError
+
+BUNDLED_ENCODER = "bundled"
+SWITCHES_FILE = "switches.json"
+
+
+class Settings(BaseSettings):
+    """Hold every setting under the users' names; quantities carry their unit in the description."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="ignore", frozen=True, populate_by_name=True, env_ignore_empty=True
+    )
+
+    data_dir: Path = Field(
+        Path(".souffleur"),
+        validation_alias=AliasChoices("HELP_DATA_DIR"),
+        description="Folder of the index, the cache and the saved switches",
+    )
+    ollama_url: str = Field(
+        "http://127.0.0.1:11434",
+        validation_alias=AliasChoices("OLLAMA_URL"),
+        description="Address of the Ollama server",
+    )
+    model: str = Field(
+        "phi3:mini",
+        validation_alias=AliasChoices("HELP_MODEL"),
+        description="Language model that writes the answers",
+    )
+    timeout_s: float = Field(
+        10.0,
+        gt=0,
+        le=600,
+        validation_alias=AliasChoices("HELP_TIMEOUT"),
+        description="Longest time from question to last word, in seconds",
+    )
+    keep_alive: str = Field(
+        "60m",
+        validation_alias=AliasChoices("OLLAMA_KEEP_ALIVE"),
+        description="How long Ollama keeps the model in memory after a question",
+    )
+    cache_ttl_s: int = Field(
+        3600,
+        ge=0,
+        validation_alias=AliasChoices(
+            "HELP_CACHE_TTL", "AI_CACHE_TIMEOUT", "AI_ASSISTANT_CACHE_TIMEOUT"
+        ),
+        description="How long an answer is kept, in seconds",
+    )
+    cache_enabled: bool = Field(
+        True,
+        validation_alias=AliasChoices("AI_CACHE_ENABLED", "AI_ASSISTANT_CACHE_ENABLED"),
+        description="Whether answers are kept",
+    )
+    embeddings_enabled: bool = Field(
+        True,
+        validation_alias=AliasChoices("AI_ENABLE_EMBEDDINGS", "AI_ASSISTANT_ENABLE_EMBEDDINGS"),
+        description="Whether vectors are searched; false: BM25 alone",
+    )
+    embedding_model: str = Field(
+        BUNDLED_ENCODER,
+        validation_alias=AliasChoices("AI_EMBEDDING_MODEL", "AI_ASSISTANT_EMBEDDING_MODEL"),
+        description="Encoder: bundled, ollama:NAME, openai:NAME, or a sentence-transformers model",
+    )
+    embedding_dimension: int = Field(
+        768,
+        ge=1,
+        le=4096,
+        validation_alias=AliasChoices("AI_EMBEDDING_DIMENSION", "AI_ASSISTANT_EMBEDDING_DIMENSION"),
+        description="Length of the vectors",
+    )
+    streaming_enabled: bool = Field(
+        True,
+        validation_alias=AliasChoices("AI_ENABLE_STREAMING", "AI_ASSISTANT_ENABLE_STREAMING"),
+        description="Whether answers are sent as they are written",
+    )
+    openai_url: str = Field(
+        "https://api.openai.com/v1",
+        validation_alias=AliasChoices("OPENAI_BASE_URL"),
+        description="Address of an OpenAI-compatible server",
+    )
+    openai_api_key: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("OPENAI_API_KEY"), description="Key of that server"
+    )
+    elasticsearch_url: str | None = Field(
+        None,
+        validation_alias=AliasChoices("ELASTICSEARCH_URL"),
+        description="Address of Elasticsearch; unset: embedded SQLite",
+    )
+    elasticsearch_cloud_id: str | None = Field(
+        None,
+        validation_alias=AliasChoices("ELASTICSEARCH_CLOUD_ID"),
+        description="Elastic Cloud id, instead of an address",
+    )
+    elasticsearch_index: str = Field(
+        "souffleur",
+        pattern=r"^[a-z0-9][a-z0-9_.-]{0,100}$",
+        validation_alias=AliasChoices("ELASTICSEARCH_INDEX"),
+        description="Alias of the index",
+    )
+    elasticsearch_api_key: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("ELASTICSEARCH_API_KEY"), description="API key"
+    )
+    elasticsearch_username: str | None = Field(
+        None,
+        validation_alias=AliasChoices("ELASTICSEARCH_USERNAME"),
+        description="Basic auth: name",
+    )
+    elasticsearch_password: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("ELASTICSEARCH_PASSWORD"),
+        description="Basic auth: password",
+    )
+    elasticsearch_ca_certs: Path | None = Field(
+        None,
+        validation_alias=AliasChoices("ELASTICSEARCH_CA_CERTS"),
+        description="File of the authority that signed the server's certificate",
+    )
+    elasticsearch_verify_certs: bool = Field(
+        True,
+        validation_alias=AliasChoices("ELASTICSEARCH_VERIFY_CERTS"),
+        description="Whether the server's certificate is checked",
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order the sources: arguments, environment, `.env`, saved switches."""
+        early: dict[str, Any] = {**dotenv_settings(), **env_settings()}
+        folder = Path(early.get("HELP_DATA_DIR") or early.get("data_dir") or ".souffleur")
+        switches = JsonConfigSettingsSource(settings_cls, json_file=folder / SWITCHES_FILE)
+        return init_settings, env_settings, dotenv_settings, switches
+
+    @property
+    def uses_elasticsearch(self) -> bool:
+        """Say whether the index lives in Elasticsearch."""
+        return bool(self.elasticsearch_url or self.elasticsearch_cloud_id)
+
+
+def load_settings() -> Settings:
+    """Read the settings. Raises: ConfigError naming the variable that is wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise ConfigError(_explain(error)) from None
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"The settings cannot be read: {error}") from None
+
+
+def _explain(error: ValidationError) -> str:
+    lines = [
+        f"{'.'.join(str(part) for part in fault['loc'])} = {fault['input']!r}: {fault['msg']}"
+        for fault in error.errors()
+    ]
+    return "Wrong setting:\n  " + "\n  ".join(lines) + "\nCorrect it in the environment or in .env."

@@ -1,0 +1,19 @@
+"""Where chunks live: SQLite by default, Elasticsearch where the settings name one."""
+
+from __future__ import annotations
+
+from rag.settings import Settings
+from rag.types import Store
+
+INDEX_FILE = "index.sqlite3"
+
+
+def open_store(settings: Settings) -> Store:
+    """Open the store that the settings name. Nothing is created before something is written."""
+    if settings.uses_elasticsearch:
+        from rag.stores.elasticsearch import ElasticsearchStore
+
+        return ElasticsearchStore(settings)
+    from rag.stores.sqlite import SqliteStore
+
+    return SqliteStore(settings.data_dir / INDEX_FILE)

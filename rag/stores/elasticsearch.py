@@ -1,0 +1,124 @@
+"""The Elasticsearch store: chunks, words and vectors behind an alias, searched within a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rag.errors import IndexMissing
+from rag.settings import Settings
+from rag.stores import elasticsearch_generations as generations
+from rag.stores.elasticsearch_client import WRITE_TIMEOUT_S, Server
+from rag.stores.elasticsearch_generations import setup
+from rag.stores.elasticsearch_schema import (
+    VECTOR,
+    count_search,
+    read_chunk,
+    read_record,
+    record_id,
+    text_search,
+    vector_search,
+)
+from rag.types import Chunk, IndexMeta, PageRecord, SearchLegs, StoreWriter, Vectors
+
+__all__ = ["ElasticsearchStore", "setup"]
+
+
+class ElasticsearchStore:
+    """Search the published generation. Safe to share between threads. See `rag.types.Store`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._server = Server(settings)
+
+    def meta(self) -> IndexMeta | None:
+        """Return what the published index says of itself, None when there is none."""
+        return generations.read_meta(self._server)
+
+    def records(self) -> dict[str, PageRecord]:
+        """Return every page of the published index by its id; none when there is no index."""
+        try:
+            return generations.read_records(self._server, self._server.alias)
+        except IndexMissing:
+            return {}
+
+    def count(self) -> int:
+        """Return the number of chunks in the published index."""
+        with self._server.ask(WRITE_TIMEOUT_S) as client:
+            found = client.options(ignore_status=404).count(
+                index=self._server.alias, query={"term": {"kind": "chunk"}}
+            )
+        return int(found.get("count", 0))
+
+    def writer(self, meta: IndexMeta, *, full: bool) -> StoreWriter:
+        """Begin a run. Raises: IndexBusy naming the other run, IndexMismatch."""
+        from rag.stores.elasticsearch_writer import ElasticsearchWriter
+
+        return ElasticsearchWriter(self._server, meta, full=full)
+
+    def search(
+        self, vector: Vectors | None, words: Sequence[str], k: int, timeout_s: float
+    ) -> SearchLegs:
+        """Search by vector and by words in one request. See `rag.types.Store`.
+
+        The words are searched with BM25F over title, headings and text. Vectors are compared
+        exactly, but 300 or more equal ones at the end of the ranking may not stand by their ids.
+        """
+        bodies = {"count": count_search(words)}
+        if vector is not None and vector.any():
+            bodies["knn"] = vector_search(vector, k)
+        if words:
+            bodies["bm25"] = text_search(words, k)
+        answers = self._search(bodies, timeout_s)
+        counted = answers["count"]
+        return SearchLegs(
+            knn=[(chunk_id, 2.0 * score - 1.0) for chunk_id, score in _scored(answers.get("knn"))],
+            bm25=_scored(answers.get("bm25")),
+            frequencies=_frequencies(counted, len(words)),
+            total=int(counted["hits"]["total"]["value"]),
+        )
+
+    def chunks(self, ids: Sequence[str], timeout_s: float) -> dict[str, Chunk]:
+        """Return the chunks of these ids that exist."""
+        found = self._documents(ids, timeout_s)
+        return {source["id"]: read_chunk(source) for source in found if source["kind"] == "chunk"}
+
+    def pages(self, ids: Sequence[str], timeout_s: float) -> dict[str, PageRecord]:
+        """Return the pages of these ids that exist."""
+        found = self._documents([record_id(page) for page in ids], timeout_s)
+        return {record.id: record for record in map(read_record, found)}
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._server.close()
+
+    def _documents(self, ids: Sequence[str], timeout_s: float) -> list[Mapping[str, Any]]:
+        if not ids:
+            return []
+        with self._server.ask(timeout_s) as client:
+            answer = client.mget(index=self._server.alias, ids=list(ids), source_excludes=[VECTOR])
+        for document in answer["docs"]:
+            if "error" in document:
+                raise self._server.explain(404, document)
+        return [document["_source"] for document in answer["docs"] if document["found"]]
+
+    def _search(self, bodies: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
+        """Send searches as one request. Returns their answers by name, each of them whole."""
+        header = {"index": self._server.alias, "allow_partial_search_results": False}
+        with self._server.ask(timeout_s) as client:
+            answers = client.msearch(
+                searches=[part for body in bodies.values() for part in (header, body)]
+            )["responses"]
+        for answer in answers:
+            if "error" in answer:
+                raise self._server.explain(answer["status"], answer)
+        return dict(zip(bodies, answers, strict=True))
+
+
+def _scored(answer: Mapping[str, Any] | None) -> list[tuple[str, float]]:
+    hits = answer["hits"]["hits"] if answer else []
+    return [(hit["_id"], float(hit["sort"][0])) for hit in hits]
+
+
+def _frequencies(answer: Mapping[str, Any], words: int) -> list[int]:
+    buckets = answer["aggregations"]["words"]["buckets"] if words else []
+    return [int(bucket["doc_count"]) for bucket in buckets] + [0] * (words - len(buckets))

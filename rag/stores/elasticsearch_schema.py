@@ -1,0 +1,235 @@
+"""How pages and chunks lie in an Elasticsearch index: analyzers, mapping, documents, queries.
+
+A chunk's words stand under its language (``fr.title`` or ``en.title``, …), so that each field is
+stemmed by one analyzer, which takes the steps of `rag.analysis` in their order. A question's words
+are stemmed in every language and searched in all fields.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rag import analysis
+from rag.types import Action, Chunk, IndexMeta, PageRecord, Vectors
+
+MAX_RESULTS = 10_000
+MAX_WORDS = 128
+VECTOR = "vector"
+QUESTION = "question"
+ARTICLES = "l d c j m n s t qu jusqu lorsqu puisqu quoiqu quelqu presqu".split()
+COMPOSED = (*range(0xC0, 0x250), *range(0x1E00, 0x1F00))
+# measured on 10,000 vectors: flat finds 1.00 of the exact top 5 in 2.5 ms, int8_flat .96-.98, hnsw
+# .34-1.0, and the default (bbq_hnsw) .51-1.0; help pages make 100 to 20,000 chunks
+VECTOR_INDEX = {"type": "flat"}
+
+
+def index_settings() -> dict[str, Any]:
+    """Return the settings of an index: invisible until refreshed, BM25's constants, analyzers."""
+    return {
+        "number_of_shards": 1,
+        "auto_expand_replicas": "0-1",
+        "refresh_interval": "-1",
+        "similarity": {"default": {"type": "BM25", "k1": 1.2, "b": 0.75}},
+        "analysis": {
+            "char_filter": {
+                "compose": {"type": "mapping", "mappings": _compositions()},
+                "apostrophe": {
+                    "type": "mapping",
+                    "mappings": [f"{mark}=>'" for mark in map(chr, analysis.APOSTROPHES)],
+                },
+            },
+            "tokenizer": {
+                "words": {
+                    "type": "pattern",
+                    "pattern": r"[\p{L}\p{N}]+(?:'[\p{L}\p{N}]+)*",
+                    "group": 0,
+                }
+            },
+            "filter": {
+                "shorten": {"type": "truncate", "length": 255},
+                "elision": {"type": "elision", "articles": ARTICLES, "articles_case": True},
+                "split": {
+                    "type": "word_delimiter_graph",
+                    "protected_words": ["aujourd'hui"],
+                    "split_on_case_change": False,
+                    "split_on_numerics": False,
+                    "stem_english_possessive": False,
+                },
+                **{
+                    f"stem_{lang}": {"type": "snowball", "language": name.capitalize()}
+                    for lang, name in analysis.STEMMERS.items()
+                },
+                "stem_any": {
+                    "type": "multiplexer",
+                    "filters": [f"stem_{lang},asciifolding" for lang in analysis.STEMMERS],
+                    "preserve_original": False,
+                },
+            },
+            "analyzer": {
+                **{lang: _analyzer(f"stem_{lang}", "asciifolding") for lang in analysis.STEMMERS},
+                QUESTION: _analyzer("stem_any"),
+            },
+        },
+    }
+
+
+def mapping(meta: IndexMeta) -> dict[str, Any]:
+    """Return the strict mapping of an index made with this encoder; ``_meta`` says which."""
+    kept = {"type": "keyword", "index": False, "doc_values": False}
+    return {
+        "dynamic": "strict",
+        "_meta": asdict(meta),
+        "properties": {
+            "kind": {"type": "keyword"},
+            "id": {"type": "keyword"},
+            "page": {"type": "keyword", "ignore_above": 8_000},
+            "position": {"type": "integer", "index": False, "doc_values": False},
+            "url": kept,
+            "lang": {"type": "keyword"},
+            **{lang: _text_fields(lang) for lang in analysis.STEMMERS},
+            VECTOR: {
+                "type": "dense_vector",
+                "dims": meta.dimension,
+                "index": True,
+                "similarity": "cosine",
+                "index_options": VECTOR_INDEX,
+            },
+            "record": {"type": "object", "enabled": False},
+        },
+    }
+
+
+def chunk_document(chunk: Chunk) -> dict[str, Any]:
+    """Return a chunk's document, its vector left out."""
+    # the other languages are said to be empty: an update then clears a language that was left
+    words: dict[str, Any] = dict.fromkeys(analysis.STEMMERS)
+    words[_field_lang(chunk.lang)] = {
+        "title": chunk.title,
+        "headings": list(chunk.headings),
+        "text": chunk.text,
+    }
+    return {
+        "kind": "chunk",
+        "id": chunk.id,
+        "page": chunk.page,
+        "position": chunk.position,
+        "url": chunk.url,
+        "lang": chunk.lang,
+        **words,
+    }
+
+
+def read_chunk(source: Mapping[str, Any]) -> Chunk:
+    """Return the chunk of a document."""
+    words = source[_field_lang(source["lang"])]
+    return Chunk(
+        id=source["id"],
+        page=source["page"],
+        position=source["position"],
+        title=words["title"],
+        headings=tuple(words["headings"]),
+        url=source["url"],
+        lang=source["lang"],
+        text=words["text"],
+    )
+
+
+def record_id(page_id: str) -> str:
+    """Return the document id of a page's record (a page's own id may be longer than allowed)."""
+    return f"page:{hashlib.sha256(page_id.encode()).hexdigest()}"
+
+
+def record_document(record: PageRecord) -> dict[str, Any]:
+    """Return the document of a page's record."""
+    return {"kind": "page", "record": asdict(record)}
+
+
+def read_record(source: Mapping[str, Any]) -> PageRecord:
+    """Return the record of a document."""
+    values = dict(source["record"])
+    values["actions"] = tuple(Action(**action) for action in values["actions"])
+    for name in ("chunk_ids", "see_also", "questions"):
+        values[name] = tuple(values[name])
+    return PageRecord(**values)
+
+
+def vector_search(vector: Vectors, k: int) -> dict[str, Any]:
+    """Return the search of the k nearest by cosine, whose score is (1 + cosine) / 2.
+
+    It collects more than k, so that equal vectors are cut by their ids.
+    """
+    near = min(max(4 * k, k + 100), MAX_RESULTS)
+    knn = {
+        "field": VECTOR,
+        "query_vector": [float(number) for number in vector],
+        "k": near,
+        "num_candidates": near,
+    }
+    return _best({"knn": knn}, k)
+
+
+def text_search(words: Sequence[str], k: int) -> dict[str, Any]:
+    """Return the BM25F search (combined_fields) of the first 128 words; each stem counts once."""
+    distinct = {analysis.query_stems(word): word for word in reversed(words[:MAX_WORDS])}
+    return _best(_in_any_field(" ".join(reversed(distinct.values()))), k)
+
+
+def count_search(words: Sequence[str]) -> dict[str, Any]:
+    """Return the search that counts all chunks and, for each word, those that hold it."""
+    body = {"size": 0, "track_total_hits": True, "query": {"term": {"kind": "chunk"}}}
+    if not words:
+        return body
+    filters = [_in_any_field(word) for word in words[:MAX_WORDS]]
+    return {**body, "aggs": {"words": {"filters": {"filters": filters}}}}
+
+
+def _best(query: dict[str, Any], k: int) -> dict[str, Any]:
+    return {
+        "size": min(k, MAX_RESULTS),
+        "query": query,
+        "sort": ["_score", {"id": "asc"}],
+        "_source": False,
+        "track_total_hits": False,
+    }
+
+
+def _in_any_field(words: str) -> dict[str, Any]:
+    fields = [
+        f"{lang}.{field}^{weight:g}"
+        for lang in analysis.STEMMERS
+        for field, weight in analysis.FIELD_WEIGHTS.items()
+    ]
+    return {"combined_fields": {"query": words, "fields": fields}}
+
+
+def _text_fields(lang: str) -> dict[str, Any]:
+    text = {
+        "type": "text",
+        "analyzer": lang,
+        "search_analyzer": QUESTION,
+        "index_options": "freqs",
+    }
+    return {"properties": dict.fromkeys(analysis.FIELD_WEIGHTS, text)}
+
+
+def _analyzer(*stem: str) -> dict[str, Any]:
+    return {
+        "type": "custom",
+        "char_filter": ["compose", "apostrophe"],
+        "tokenizer": "words",
+        "filter": ["shorten", "lowercase", "elision", "split", *stem],
+    }
+
+
+def _compositions() -> list[str]:
+    """Return what NFC does to accented Latin letters (Elasticsearch does it in a plugin only)."""
+    letters = ((chr(code), unicodedata.normalize("NFD", chr(code))) for code in COMPOSED)
+    return [f"{parts}=>{letter}" for letter, parts in letters if parts != letter]
+
+
+def _field_lang(lang: str) -> str:
+    return lang if lang in analysis.STEMMERS else "fr"

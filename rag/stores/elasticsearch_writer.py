@@ -1,0 +1,166 @@
+"""One run of the indexer on Elasticsearch: bulk writes to a hidden index, then one alias swap."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Sequence
+
+from rag.errors import HelpError
+from rag.stores import elasticsearch_generations as generations
+from rag.stores.common import REBUILD, check_meta
+from rag.stores.elasticsearch_bulk import Bulk, packs_vectors
+from rag.stores.elasticsearch_client import WRITE_TIMEOUT_S, Server
+from rag.stores.elasticsearch_lock import BuildLock
+from rag.stores.elasticsearch_schema import (
+    VECTOR,
+    chunk_document,
+    record_document,
+    record_id,
+)
+from rag.types import Chunk, IndexMeta, PageRecord, Vectors
+
+SAMPLE = 20
+SAME_SCORE = 0.999
+
+
+class ElasticsearchWriter:
+    """Collect a run's changes in a generation that nobody reads; see `rag.types.StoreWriter`.
+
+    A run without changes creates nothing and publishes nothing, unless it is a full one.
+    """
+
+    def __init__(self, server: Server, meta: IndexMeta, *, full: bool) -> None:
+        self._server = server
+        self._meta = meta
+        self._lock = BuildLock(server)
+        self._name: str | None = None
+        self._bulk: Bulk | None = None
+        self._pages: dict[str, tuple[str, ...]] = {}
+        self._sample: dict[str, Vectors] = {}
+        try:
+            self._old = generations.current(server)
+            self._base = self._choose_base(full)
+            generations.sweep(server)
+        except BaseException:
+            self._lock.release()
+            raise
+        self._rebuilds = self._base is None
+
+    def put_page(
+        self, record: PageRecord, chunks: Sequence[Chunk], vectors: dict[str, Vectors]
+    ) -> None:
+        """Write a page. Raises: HelpError naming the page that Elasticsearch refused."""
+        bulk = self._open()
+        for gone in set(self._pages.get(record.id, ())) - {chunk.id for chunk in chunks}:
+            bulk.delete(gone, record.id)
+        for chunk in chunks:
+            document = chunk_document(chunk)
+            if chunk.id in vectors:
+                vector = vectors[chunk.id]
+                if vector.any():
+                    document[VECTOR] = bulk.pack(vector)
+                    self._note_sample(chunk.id, vector)
+                bulk.index(chunk.id, document, record.id)
+            else:
+                bulk.update(chunk.id, document, record.id)
+        bulk.index(record_id(record.id), record_document(record), record.id)
+        self._pages[record.id] = record.chunk_ids
+
+    def delete_page(self, page_id: str) -> None:
+        """Remove a page and its chunks."""
+        bulk = self._open()
+        for chunk_id in self._pages.pop(page_id, ()):
+            bulk.delete(chunk_id, page_id)
+        bulk.delete(record_id(page_id), page_id)
+
+    def publish(self) -> None:
+        """Verify the new generation, then swap the alias to it.
+
+        Raises: HelpError when a count or a sampled vector is wrong, IndexBusy when another run
+        took the index over, SearchUnavailable. Nothing is published then.
+        """
+        try:
+            if self._rebuilds:
+                self._open()
+            if self._name is not None and self._bulk is not None:
+                self._bulk.flush()
+                self._verify(self._name)
+                self._lock.renew()
+                generations.publish(self._server, self._name)
+                self._keep_one_old(self._name)
+        except BaseException:
+            self.abort()
+            raise
+        self._name = None
+        self._lock.release()
+
+    def abort(self) -> None:
+        """Delete the unfinished generation, as far as the server answers, and end the run."""
+        with contextlib.suppress(HelpError):
+            if self._name is not None:
+                generations.drop(self._server, self._name)
+        self._lock.release()
+
+    def _choose_base(self, full: bool) -> str | None:
+        if full or not self._old:
+            return None
+        found = generations.read_meta(self._server)
+        if found is not None:
+            check_meta(found, self._meta)
+        return self._old[0]
+
+    def _open(self) -> Bulk:
+        if self._bulk is not None:
+            return self._bulk
+        if self._base is None:
+            self._name = generations.create(self._server, self._meta)
+        else:
+            records = generations.read_records(self._server, self._base)
+            self._pages = {page: record.chunk_ids for page, record in records.items()}
+            self._name = generations.clone(self._server, self._base)
+        self._bulk = Bulk(self._server, self._name, packed=packs_vectors(self._server))
+        return self._bulk
+
+    def _note_sample(self, chunk_id: str, vector: Vectors) -> None:
+        if len(self._sample) >= SAMPLE:
+            if random.random() > SAMPLE / (1 + sum(map(len, self._pages.values()))):
+                return
+            self._sample.pop(random.choice(list(self._sample)))
+        self._sample[chunk_id] = vector
+
+    def _verify(self, name: str) -> None:
+        with self._server.ask(WRITE_TIMEOUT_S) as client:
+            client.indices.refresh(index=name)
+        chunk_ids = {chunk_id for ids in self._pages.values() for chunk_id in ids}
+        for kind, number in (("page", len(self._pages)), ("chunk", len(chunk_ids))):
+            with self._server.ask(WRITE_TIMEOUT_S) as client:
+                stored = client.count(index=name, query={"term": {"kind": kind}})["count"]
+            if stored != number:
+                raise HelpError(
+                    f"{number} {kind}s were sent to Elasticsearch at {self._server.where}, but "
+                    f"{stored} are there. Nothing was published. Rebuild it: {REBUILD}"
+                )
+        for chunk_id in self._sample.keys() & chunk_ids:
+            self._find_by_vector(name, chunk_id, self._sample[chunk_id])
+
+    def _find_by_vector(self, name: str, chunk_id: str, vector: Vectors) -> None:
+        knn = {
+            "field": VECTOR,
+            "query_vector": vector.tolist(),
+            "k": 1,
+            "num_candidates": 1,
+            "filter": {"ids": {"values": [chunk_id]}},
+        }
+        with self._server.ask(WRITE_TIMEOUT_S) as client:
+            found = client.search(index=name, knn=knn, source=False)["hits"]["hits"]
+        if not found or found[0]["_score"] < SAME_SCORE:
+            raise HelpError(
+                f"The chunk {chunk_id} is not found by its own vector in Elasticsearch at "
+                f"{self._server.where}. Nothing was published. Rebuild it: {REBUILD}"
+            )
+
+    def _keep_one_old(self, name: str) -> None:
+        # the run is published: what cannot be removed now is removed by the next one
+        with contextlib.suppress(HelpError):
+            generations.sweep(self._server, keep={name, *self._old})

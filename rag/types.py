@@ -1,0 +1,274 @@
+"""The values that travel between the steps: Page, Chunk, Hit, Answer, and a stream's events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    import numpy
+    from numpy.typing import NDArray
+
+Vectors: TypeAlias = "NDArray[numpy.float32]"
+BlockKind = Literal["heading", "paragraph", "list", "table", "code"]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Hold one structural piece of a page.
+
+    ``text`` is a heading's, paragraph's or code block's text. ``items`` are a list's items with
+    their marker (``1. …``, ``- …``) or a table's rows (``a | b``), ``header`` its header row.
+    """
+
+    kind: BlockKind
+    text: str = ""
+    level: int = 0
+    anchor: str = ""
+    items: tuple[str, ...] = ()
+    header: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Name a screen of the user's site that a page leads to."""
+
+    label: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Hold one help page as its blocks, in reading order. ``id`` is its path under the folder."""
+
+    id: str
+    title: str
+    blocks: tuple[Block, ...]
+    url: str = ""
+    lang: str = "fr"
+    see_also: tuple[str, ...] = ()
+    actions: tuple[Action, ...] = ()
+    questions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Hold one indexed unit: a piece of one section of a page, small enough to be read by a model.
+
+    ``id`` follows from what the chunk says and where (page, headings, text), never from its
+    position, so that inserting a paragraph leaves the other chunks' ids as they were.
+    """
+
+    id: str
+    page: str
+    position: int
+    title: str
+    headings: tuple[str, ...]
+    url: str
+    lang: str
+    text: str
+
+    @property
+    def heading(self) -> str:
+        """Return the path of headings below the title, outermost first."""
+        return " > ".join(self.headings)
+
+
+@dataclass(frozen=True, slots=True)
+class PageRecord:
+    """Hold what a store keeps of a page: enough to see whether it changed, and its links."""
+
+    id: str
+    root: str
+    hash: str
+    title: str
+    url: str
+    lang: str
+    chunk_ids: tuple[str, ...]
+    see_also: tuple[str, ...] = ()
+    actions: tuple[Action, ...] = ()
+    questions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """Hold a chunk found for a question. Higher ``score`` is better; ``rank`` starts at 1.
+
+    ``legs`` gives the raw score of each search that found it: ``knn`` a cosine in [-1, 1],
+    ``bm25`` an unbounded positive number.
+    """
+
+    chunk: Chunk
+    score: float
+    rank: int
+    legs: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Name a place in the pages that an answer rests on. ``n`` is the number cited in the text."""
+
+    n: int
+    title: str
+    heading: str
+    url: str
+    page: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Hold a whole answer, as the help endpoint and ``ask --json`` return it.
+
+    ``sources`` are what the text rests on, ``retrieved`` what the search found. ``degraded`` says
+    that the model had no part in it, ``reason`` why, in the question's language.
+    """
+
+    text: str
+    page_effective: str | None = None
+    see_also: tuple[str, ...] = ()
+    degraded: bool = False
+    reason: str | None = None
+    sources: tuple[Source, ...] = ()
+    retrieved: tuple[Source, ...] = ()
+    actions: tuple[Action, ...] = ()
+    cached: Literal["exact", "semantic"] | None = None
+    legs: tuple[str, ...] = ()
+    timings: dict[str, float] = field(default_factory=dict)
+    answered: bool = True
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SourcesEvent:
+    """Open a stream: what was found, and an answer made without the model."""
+
+    retrieved: tuple[Source, ...]
+    extract: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkEvent:
+    """Carry the next piece of the model's text."""
+
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompleteEvent:
+    """Close a stream with the whole answer. Exactly one comes, and it comes last."""
+
+    answer: Answer
+
+
+Event = SourcesEvent | ChunkEvent | CompleteEvent
+
+
+class Encoder(Protocol):
+    """Turn text into vectors. Questions and passages may be prefixed differently by a model."""
+
+    @property
+    def name(self) -> str:
+        """Return the name and revision that an index remembers."""
+
+    @property
+    def dimension(self) -> int:
+        """Return the length of its vectors."""
+
+    def encode_passages(self, texts: Sequence[str]) -> Vectors:
+        """Encode passages. Returns (n, dimension) float32, unit rows; all zeros for no text."""
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """Encode questions. Returns (n, dimension) float32, unit rows; all zeros for no text."""
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Count the tokens of each text as the model sees them (an estimate where it is remote)."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexMeta:
+    """Hold what an index says of itself: who made its vectors, their length, its schema."""
+
+    encoder: str
+    dimension: int
+    schema: int
+
+
+@dataclass(frozen=True, slots=True)
+class SearchLegs:
+    """Hold what the two searches of a question found, as (chunk id, score), best first.
+
+    ``knn`` scores are cosines in [-1, 1], ``bm25`` scores positive; ties stand by the lower id.
+    ``frequencies`` tells, for each word, how many of the ``total`` chunks hold its stem.
+    """
+
+    knn: list[tuple[str, float]]
+    bm25: list[tuple[str, float]]
+    frequencies: list[int]
+    total: int
+
+
+class Store(Protocol):
+    """Keep pages, chunks and vectors, and search them. One writer at a time, any number of readers.
+
+    Every search raises IndexMissing when nothing was published yet and SearchUnavailable when the
+    store does not answer within ``timeout_s``.
+    """
+
+    def meta(self) -> IndexMeta | None:
+        """Return what the published index says of itself, None when there is none."""
+
+    def records(self) -> dict[str, PageRecord]:
+        """Return every page of the published index by its id."""
+
+    def count(self) -> int:
+        """Return the number of chunks in the published index."""
+
+    def writer(self, meta: IndexMeta, *, full: bool) -> StoreWriter:
+        """Begin a run. ``full``: what it writes replaces the whole index when it is published.
+
+        Raises: IndexBusy when another run is writing; IndexMismatch when the published index has
+        another encoder, dimension or schema and ``full`` is false.
+        """
+
+    def search(
+        self, vector: Vectors | None, words: Sequence[str], k: int, timeout_s: float
+    ) -> SearchLegs:
+        """Search by vector and by words, in one round trip where there is a server.
+
+        ``vector`` has shape (dimension,); None or all zeros is near nothing. ``words`` are a
+        question's words as `analysis.content_words` gives them, unstemmed.
+        """
+
+    def chunks(self, ids: Sequence[str], timeout_s: float) -> dict[str, Chunk]:
+        """Return the chunks of these ids that exist."""
+
+    def pages(self, ids: Sequence[str], timeout_s: float) -> dict[str, PageRecord]:
+        """Return the pages of these ids that exist."""
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+
+
+class StoreWriter(Protocol):
+    """Collect the changes of one run; readers see all of them at ``publish`` or none of them."""
+
+    def put_page(
+        self, record: PageRecord, chunks: Sequence[Chunk], vectors: dict[str, Vectors]
+    ) -> None:
+        """Write a page: its record, all its chunks in order, the vectors of those that are new.
+
+        A chunk without a vector stands in the index already; only its position may have changed.
+        The page's chunks that are not among ``chunks`` are removed. A zero vector means that the
+        chunk is found by its words alone.
+        """
+
+    def delete_page(self, page_id: str) -> None:
+        """Remove a page and its chunks."""
+
+    def publish(self) -> None:
+        """Verify and make the run visible, at once. Raises: SearchUnavailable, HelpError."""
+
+    def abort(self) -> None:
+        """Forget the run; the index is as it was."""

@@ -1,0 +1,121 @@
+"""Whatever the model's server does, one final event comes, and it comes in time."""
+
+import asyncio
+import time
+
+import pytest
+
+from rag.assistant import Assistant
+from rag.generators.ollama import OllamaGenerator
+from rag.types import ChunkEvent, CompleteEvent, SourcesEvent
+from tests.scripted import END, HEAD, ScriptedServer, line, reply, unused_url
+
+TIMEOUT_S = 1.0
+QUESTION = "Comment créer un client ?"
+SENTENCE = "Ouvrez Clients puis Nouveau client [1]. "
+
+FAULTS = {
+    "accepts and stays silent": ([60.0], "late"),
+    "headers, then silent": ([HEAD, 60.0], "late"),
+    "silent in mid-word": ([HEAD, line("Ouv"), 60.0], "late"),
+    "trickles without a sentence": ([HEAD, *[line("a"), 0.1] * 200], "late"),
+    "closes at once": ([], "failed"),
+    "closes after the headers": ([HEAD], "failed"),
+    "sends junk": ([HEAD, b"5\r\n{!!}\n\r\n", END], "failed"),
+    "error in the stream": ([HEAD, b'10\r\n{"error":"boom"}\r\n', END], "failed"),
+    "server error": ([reply(500, {"error": "boom"})], "failed"),
+    "queue full": ([reply(503, {"error": "server busy"})], "failed"),
+    "model missing": ([reply(404, {"error": "model 'm' not found"})], "missing"),
+    "writes nothing": ([HEAD, line(done=True, done_reason="stop"), END], "silent"),
+}
+
+
+def events_of(assistant: Assistant, question: str = QUESTION):
+    async def collect():
+        start = time.monotonic()
+        return [(event, time.monotonic() - start) async for event in assistant.stream(question)]
+
+    return asyncio.run(collect())
+
+
+def assistant_on(url, store, retriever, timeout_s=TIMEOUT_S) -> Assistant:
+    generator = OllamaGenerator("phi3:mini", url, "5m")
+    return Assistant(store, retriever, generator, timeout_s=timeout_s)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_gives_the_extract_in_time(fault, indexed_store, retriever):
+    script, reason = FAULTS[fault]
+    with ScriptedServer(script) as server:
+        events = events_of(assistant_on(server.url, indexed_store, retriever))
+    check_degraded(events, reason)
+
+
+def test_no_server_gives_the_extract_at_once(indexed_store, retriever):
+    events = events_of(assistant_on(unused_url(), indexed_store, retriever))
+    check_degraded(events, "refused")
+    assert events[-1][1] < 0.5
+
+
+def check_degraded(events, reason):
+    from rag.messages import message
+
+    finals = [event for event, _ in events if isinstance(event, CompleteEvent)]
+    assert len(finals) == 1
+    last, at = events[-1]
+    assert last is finals[0]
+    assert at <= TIMEOUT_S + 0.2
+    assert isinstance(events[0][0], SourcesEvent)
+    answer = last.answer
+    assert answer.degraded
+    assert answer.reason == message(reason, "fr")
+    assert answer.sources[0].page == "clients/creer-un-client.md"
+    assert "Nouveau client" in answer.text
+
+
+def test_text_streamed_before_the_deadline_is_closed_at_a_sentence(indexed_store, retriever):
+    script = [HEAD, line(SENTENCE), line("Puis la sui"), 60.0]
+    with ScriptedServer(script) as server:
+        events = events_of(assistant_on(server.url, indexed_store, retriever))
+    answer, at = events[-1][0].answer, events[-1][1]
+    assert at <= TIMEOUT_S + 0.2
+    assert answer.truncated
+    assert not answer.degraded
+    assert answer.text == SENTENCE.strip()
+
+
+def test_a_whole_answer_cites_what_it_rests_on(indexed_store, retriever):
+    script = [HEAD, line(SENTENCE), line("Autre chose [9]."), line(done=True), END]
+    with ScriptedServer(script) as server:
+        events = events_of(assistant_on(server.url, indexed_store, retriever))
+    answer = events[-1][0].answer
+    pieces = [event.content for event, _ in events if isinstance(event, ChunkEvent)]
+    assert pieces[0] == SENTENCE
+    assert answer.text == SENTENCE + "Autre chose."
+    assert [source.n for source in answer.sources] == [1]
+    assert len(answer.retrieved) > 1
+    assert answer.page_effective == answer.sources[0].page
+
+
+def test_nothing_is_left_behind(indexed_store, retriever):
+    async def ask_and_count(url):
+        assistant = assistant_on(url, indexed_store, retriever, timeout_s=0.3)
+        async for _ in assistant.stream(QUESTION):
+            pass
+        await asyncio.sleep(0)
+        return [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+
+    with ScriptedServer([HEAD, line("a"), 60.0]) as server:
+        assert asyncio.run(ask_and_count(server.url)) == []
+
+
+def test_the_prompt_ends_with_the_question_and_bounds_the_answer(indexed_store, retriever):
+    import json
+
+    with ScriptedServer([HEAD, line("Oui [1]."), line(done=True), END]) as server:
+        events_of(assistant_on(server.url, indexed_store, retriever))
+        request = json.loads(server.requests[0])
+    assert request["messages"][-1]["content"].endswith(QUESTION)
+    assert request["options"]["num_predict"] > 0
+    assert request["options"]["num_ctx"] == 4096
+    assert request["keep_alive"] == "5m"

@@ -1,0 +1,113 @@
+"""Dependencies point one way, each outside thing has one owner, and light commands stay light."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+MODULES = sorted([*ROOT.glob("rag/**/*.py"), *ROOT.glob("indexer/**/*.py"), ROOT / "cli.py"])
+OWNERS = {
+    "sqlite3": ["rag/stores/sqlite"],
+    "elasticsearch": ["rag/stores/elasticsearch"],
+    "elastic_transport": ["rag/stores/elasticsearch"],
+    "ollama": ["rag/generators/ollama", "rag/encoders/ollama"],
+    "httpx": ["rag/generators/ollama", "rag/encoders/ollama"],
+    "openai": ["rag/encoders/openai"],
+    "sentence_transformers": ["rag/encoders/sentence_transformers"],
+    "tokenizers": ["rag/encoders/static"],
+    "torch": [],
+    "selectolax": ["indexer/parsers/"],
+    "markdown_it": ["indexer/parsers/"],
+    "docutils": ["indexer/parsers/"],
+    "click": ["cli"],
+}
+# what a module may import of ours, by the longest prefix of its own name
+ALLOWED = {
+    "rag.errors": (),
+    "rag.types": (),
+    "rag.analysis": (),
+    "rag.messages": (),
+    "rag.deadline": (),
+    "rag.settings": ("rag.errors",),
+    "rag.encoders": ("rag.encoders", "rag.errors", "rag.settings", "rag.types"),
+    "rag.stores": ("rag.stores", "rag.analysis", "rag.errors", "rag.settings", "rag.types"),
+    "rag.generators": (
+        "rag.generators",
+        "rag.deadline",
+        "rag.errors",
+        "rag.prompt",
+        "rag.settings",
+        "rag.types",
+    ),
+    "rag.retriever": ("rag.analysis", "rag.types"),
+    "rag.gate": ("rag.retriever",),
+    "rag.prompt": ("rag.types",),
+    "rag.extract": ("rag.analysis", "rag.types"),
+    "rag": ("rag",),
+    "indexer": ("indexer", "rag.api", "rag.errors", "rag.settings", "rag.stores", "rag.types"),
+    "cli": ("indexer", "rag"),
+}
+
+
+def imports(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            module = node.module or ""
+            names.add(module)
+            if module in {"rag", "indexer"}:
+                names.update(f"{module}.{alias.name}" for alias in node.names)
+                names.discard(module)
+    return names
+
+
+def within(name: str, prefixes) -> bool:
+    return any(name == prefix or name.startswith(f"{prefix}.") for prefix in prefixes)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_dependencies_point_one_way(path):
+    name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    rule = max((prefix for prefix in ALLOWED if within(name, [prefix])), key=len)
+    ours = {i for i in imports(path) if within(i, ["rag", "indexer", "cli"])}
+    wrong = {i for i in ours if not within(i, ALLOWED[rule])}
+    assert not wrong, f"{name} may not import {sorted(wrong)}"
+    if name.startswith("rag"):
+        assert not any(within(i, ["indexer", "cli"]) for i in ours)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_each_outside_thing_has_one_owner(path):
+    place = str(path.relative_to(ROOT).with_suffix(""))
+    for name in imports(path):
+        owners = OWNERS.get(name.split(".")[0])
+        if owners is not None:
+            assert any(place.startswith(owner) for owner in owners), f"{place} imports {name}"
+
+
+def loaded_after(code: str) -> set[str]:
+    script = f"import sys\n{code}\nprint(*sorted(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import rag",
+        "import cli\ntry:\n cli.main(['--help'])\nexcept SystemExit: pass",
+        "import cli\ntry:\n cli.main(['ask', '--help'])\nexcept SystemExit: pass",
+    ],
+    ids=["import rag", "--help", "ask --help"],
+)
+def test_nothing_heavy_is_loaded_for(code):
+    heavy = {"numpy", "torch", "tokenizers", "elasticsearch", "ollama", "httpx", "pydantic"}
+    assert not heavy & loaded_after(code)
