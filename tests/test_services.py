@@ -87,12 +87,16 @@ def test_the_last_user_ends_the_server(own_ollama: Node) -> None:
 
 
 def test_a_pid_that_went_to_another_program_is_left_alone(own_ollama: Node) -> None:
-    mine = own_ollama.pid
     (own_ollama.home / "pid").write_text(str(os.getpid()))
     assert own_ollama.pid is None
     own_ollama.end(signal.SIGKILL)  # would end this very test run
-    (own_ollama.home / "pid").write_text(str(mine))
-    assert own_ollama.pid == mine
+
+
+def test_what_a_killed_run_left_is_ended(own_ollama: Node) -> None:
+    (own_ollama.home / "pid").unlink()  # killed before it could say which process it started
+    own_ollama.end()
+    with pytest.raises(OSError):  # refused, or reset
+        request(f"{own_ollama.url}/api/version")
 
 
 def run_pytest(folder: Path, source: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -23,6 +23,9 @@ TIMES_AN_EPOCH = {
     "more-fr-admin": 2,
     "synonyms.fr": 0.2,
 }
+ALIGNED_DOCUMENTS = "fr-en"
+NEIGHBOURS = "fr-en, neighbours"
+NEIGHBOURS_TIMES_AN_EPOCH = 1.0
 OPENINGS = {
     "fr": (
         "Comment|Comment faire pour|Où|Pourquoi|Quel est|Quels sont|Quelle est|Qu'est-ce que"
@@ -100,13 +103,19 @@ class Sampler:
         for name, pairs in self._files.items():
             batches = len(pairs.anchors) * TIMES_AN_EPOCH.get(name, 1) / self._size
             names += [name] * max(1, round(batches))
+        if ALIGNED_DOCUMENTS in self._files:
+            paragraphs = len(self._files[ALIGNED_DOCUMENTS].anchors)
+            names += [NEIGHBOURS] * round(paragraphs * NEIGHBOURS_TIMES_AN_EPOCH / self._size)
         self._rng.shuffle(names)
         return names
 
     def batch(self, name: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Return the word arrays of both sides of the next pairs of a file."""
-        pairs = self._files[name]
+        pairs = self._files[ALIGNED_DOCUMENTS if name == NEIGHBOURS else name]
         chosen = self._next(name, len(pairs.anchors))
+        if name == NEIGHBOURS:
+            both = [self._neighbours(pairs, i) for i in chosen]
+            return [question for question, _ in both], [passage for _, passage in both]
         anchors = [self._question(pairs, i) for i in chosen]
         return anchors, [self._window(pairs.positives[i]) for i in chosen]
 
@@ -119,11 +128,46 @@ class Sampler:
 
     def _question(self, pairs: Pairs, i: int) -> np.ndarray:
         words = pairs.anchors[i][:LONGEST_QUESTION_WORDS]
-        if not pairs.has_headings or self._rng.random() > OPENING_SHARE:
+        if not pairs.has_headings:
             return words
-        english = pairs.sources[i].endswith(("-en", ":en>fr"))
+        return self._opened(words, english=pairs.sources[i].endswith(("-en", ":en>fr")))
+
+    def _opened(self, words: np.ndarray, *, english: bool) -> np.ndarray:
+        """Return the words, sometimes after the opening of a question."""
+        if self._rng.random() > OPENING_SHARE:
+            return words
         openings = self._openings["en" if english else "fr"]
         return np.concatenate([openings[self._rng.integers(len(openings))], words])
+
+    def _neighbours(self, pairs: Pairs, i: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return a paragraph, or a few words of it, and its surroundings in either language.
+
+        Half of the passages leave the paragraph itself out (inverse cloze task, Lee et al.
+        2019): the question must find the passage by what it is about.
+        """
+        sides = (pairs.anchors, pairs.positives)
+        asked_english, read_english = self._rng.random() < 0.5, self._rng.random() < 0.3
+        question = self._some_words(sides[asked_english][i])[:LONGEST_QUESTION_WORDS]
+        with_itself = self._rng.random() < 0.5
+        wanted = int(self._rng.integers(30, WINDOW_WORDS[1] + 1))
+        j = max(0, i - int(self._rng.integers(0, 7)))
+        parts: list[np.ndarray] = []
+        while j < len(pairs.sources) and pairs.sources[j] == pairs.sources[i]:
+            if j > i and sum(map(len, parts)) >= wanted:
+                break
+            if j != i or with_itself:
+                parts.append(sides[read_english][j])
+            j += 1
+        passage = np.concatenate(parts) if parts else sides[read_english][i]
+        return self._opened(question, english=bool(asked_english)), passage[:200]
+
+    def _some_words(self, words: np.ndarray) -> np.ndarray:
+        """Return the words, or half of the time three to ten of them in a row."""
+        if len(words) <= 8 or self._rng.random() < 0.5:
+            return words
+        length = min(int(self._rng.integers(3, 11)), len(words))
+        start = int(self._rng.integers(0, len(words) - length + 1))
+        return words[start : start + length]
 
     def _window(self, words: np.ndarray) -> np.ndarray:
         """Return a run of the passage's words; the beginning more often than any other."""

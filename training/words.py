@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import string
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
 
 import numpy as np
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
@@ -131,13 +130,4 @@ def misspell(word: str, chance: random.Random) -> str:
 def character_ngrams(subword: str, sizes: Iterable[int]) -> list[str]:
     """Return the character n-grams of a subword; `<` marks the beginning of a word."""
     text = subword.removeprefix("##") if subword.startswith("##") else "<" + subword
-    return [text[i:j] for n in sizes for i, j in pairwise_at(len(text), n)]
-
-
-def pairwise_at(length: int, size: int) -> Iterator[tuple[int, int]]:
-    """Yield (start, end) of every window of `size` letters in `length`."""
-    for start in range(length - size + 1):
-        yield start, start + size
-
-
-__all__ = ["Lexicon", "Spelling", "character_ngrams", "misspell", "new_tokenizer", "pairwise"]
+    return [text[i : i + n] for n in sizes for i in range(len(text) - n + 1)]

@@ -7,6 +7,7 @@ a run that dies leaves only an index that nobody reads and that the next run rem
 
 from __future__ import annotations
 
+import contextlib
 import re
 import secrets
 from collections.abc import Mapping
@@ -100,15 +101,15 @@ def clone(server: Server, source: str) -> str:
     """Clone a published generation, open to writing. Returns the clone's name."""
     name = _new_name(server.alias)
     with server.ask(WRITE_TIMEOUT_S) as client:
+        client.indices.add_block(index=source, block="write")
+    with server.ask(WRITE_TIMEOUT_S) as client:
         client.indices.clone(index=source, target=name, settings={"index.blocks.write": None})
     return name
 
 
 def publish(server: Server, name: str) -> None:
-    """Close a generation to writing, and point the alias to it and to nothing else, at once."""
+    """Point the alias to a generation and to nothing else, at once; then close it to writing."""
     olds = current(server)
-    with server.ask(WRITE_TIMEOUT_S) as client:
-        client.indices.add_block(index=name, block="write")
     swap: list[Mapping[str, Any]] = [
         {"remove": {"index": old, "alias": server.alias}} for old in olds
     ]
@@ -116,6 +117,9 @@ def publish(server: Server, name: str) -> None:
         client.indices.update_aliases(
             actions=[*swap, {"add": {"index": name, "alias": server.alias}}]
         )
+    # it is published: a run that dies here leaves the closing to the next one
+    with contextlib.suppress(HelpError), server.ask(WRITE_TIMEOUT_S) as client:
+        client.indices.add_block(index=name, block="write")
 
 
 def drop(server: Server, name: str) -> None:
@@ -125,21 +129,27 @@ def drop(server: Server, name: str) -> None:
             client.options(ignore_status=404).indices.delete(index=name)
 
 
-def sweep(server: Server, *, keep: set[str] | None = None) -> None:
-    """Delete generations that nobody reads: all but ``keep``, or those of runs that died.
+def sweep(server: Server) -> None:
+    """Delete the generations that nobody needs: all but the published one and the one before it.
 
     Only the owner of the lock may call it: another run's unfinished index looks like a dead one.
     """
+    wanted = ["index.blocks.write", "index.creation_date"]
     with server.ask(METADATA_TIMEOUT_S) as client:
         found = client.indices.get_settings(
-            index=f"{server.alias}-*", name="index.blocks.write", flat_settings=True
+            index=f"{server.alias}-*", name=wanted, flat_settings=True
         )
     ours = re.compile(re.escape(server.alias) + r"-\d{8}t\d{6}-[0-9a-f]{6}")
-    kept = set(current(server)) | (keep or set())
-    for name, body in found.items():
-        complete = body["settings"].get("index.blocks.write") == "true"
-        if ours.fullmatch(name) and name not in kept and (keep is not None or not complete):
-            drop(server, name)
+    settings = {name: body["settings"] for name, body in found.items() if ours.fullmatch(name)}
+    published = set(current(server))
+    complete = [
+        name
+        for name in settings.keys() - published
+        if settings[name].get("index.blocks.write") == "true"
+    ]
+    before = max(complete, key=lambda name: int(settings[name]["index.creation_date"]), default="")
+    for name in settings.keys() - published - {before}:
+        drop(server, name)
 
 
 def setup(settings: Settings, meta: IndexMeta) -> list[str]:

@@ -39,7 +39,6 @@ class ElasticsearchWriter:
         self._pages: dict[str, tuple[str, ...]] = {}
         self._sample: dict[str, Vectors] = {}
         try:
-            self._old = generations.current(server)
             self._base = self._choose_base(full)
             generations.sweep(server)
         except BaseException:
@@ -88,7 +87,9 @@ class ElasticsearchWriter:
                 self._verify(self._name)
                 self._lock.renew()
                 generations.publish(self._server, self._name)
-                self._keep_one_old(self._name)
+                # what cannot be removed now is removed by the next run
+                with contextlib.suppress(HelpError):
+                    generations.sweep(self._server)
         except BaseException:
             self.abort()
             raise
@@ -103,12 +104,13 @@ class ElasticsearchWriter:
         self._lock.release()
 
     def _choose_base(self, full: bool) -> str | None:
-        if full or not self._old:
+        names = generations.current(self._server)
+        if full or not names:
             return None
         found = generations.read_meta(self._server)
         if found is not None:
             check_meta(found, self._meta)
-        return self._old[0]
+        return names[0]
 
     def _open(self) -> Bulk:
         if self._bulk is not None:
@@ -159,8 +161,3 @@ class ElasticsearchWriter:
                 f"The chunk {chunk_id} is not found by its own vector in Elasticsearch at "
                 f"{self._server.where}. Nothing was published. Rebuild it: {REBUILD}"
             )
-
-    def _keep_one_old(self, name: str) -> None:
-        # the run is published: what cannot be removed now is removed by the next one
-        with contextlib.suppress(HelpError):
-            generations.sweep(self._server, keep={name, *self._old})

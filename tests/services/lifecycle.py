@@ -102,6 +102,7 @@ class Node:
         if fresh:
             shutil.rmtree(self.home, ignore_errors=True)
         self.home.mkdir(exist_ok=True)
+        self.keep(False)  # that was said of a server that has died since
         port = self._choose_port()
         self._url.write_text(f"http://127.0.0.1:{port}")
         began = time.monotonic()
@@ -118,8 +119,9 @@ class Node:
 
     def end(self, how: signal.Signals = signal.SIGTERM) -> None:
         """End the server that this folder started, its helpers, and no other process."""
-        if self.pid:
-            os.kill(self.pid, how)
+        number = self.pid
+        if number:
+            os.kill(number, how)
             _until(lambda: self.pid is None, 30.0)
         for number in self._processes():
             with contextlib.suppress(ProcessLookupError):
@@ -137,10 +139,14 @@ class Node:
         raise ServiceError(f"no free port in {self.service.ports} for {self.service.name}")
 
     def _wait(self, limit_s: float) -> bool:
-        def settled() -> bool:
-            return self.pid is None or self.service.is_ready(self.url)
-
-        return _until(settled, limit_s) and self.pid is not None
+        end, missing = time.monotonic() + limit_s, 0
+        while missing < 5 and time.monotonic() < end:
+            if self.service.is_ready(self.url):
+                return self.pid is not None  # and not another program that took the port
+            # For a moment, a process that executes another program shows no environment.
+            missing = 0 if self.pid else missing + 1
+            time.sleep(0.1)
+        return False
 
 
 def _until(condition: Callable[[], bool], limit_s: float) -> bool:
@@ -182,11 +188,12 @@ def start(service: Service) -> str:
 
 
 def sweep(service: Service) -> None:
-    """End the server that a killed run left behind: nobody uses it and nobody keeps it."""
-    node = Node(service)
-    with locked(node.lock), node.users.open("a") as users:
-        if not node.kept and try_lock(users):
-            node.end()
+    """End the servers that killed runs left behind: nobody uses them and nobody keeps them."""
+    for users_file in (cache_folder() / service.name).glob("*/users"):
+        node = Node(service, users_file.parent.name)
+        with locked(node.lock), node.users.open("a") as users:
+            if not node.kept and try_lock(users):
+                node.end()
 
 
 def stop(service: Service) -> None:

@@ -1,0 +1,85 @@
+"""Both stores rank the sample pages alike: who changes the store keeps the answers."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from pathlib import Path
+
+import numpy
+import pytest
+
+from rag import analysis
+from rag.settings import Settings
+from rag.stores import open_store
+from rag.types import Chunk, Store
+from tests.contract.conftest import TIMEOUT_S, chunk, write
+
+ROOT = Path(__file__).parents[2]
+K = 10
+
+
+def sample_pages() -> dict[str, list[Chunk]]:
+    pages = {}
+    for path in sorted((ROOT / "corpus").rglob("*.md")):
+        front, body = path.read_text(encoding="utf-8").split("---", 2)[1:]
+        title = re.search(r"^title: *(.+)$", front, re.MULTILINE)
+        assert title
+        name = path.relative_to(ROOT / "corpus").as_posix()
+        sections = [section.partition("\n") for section in re.split(r"^## ", body, flags=re.M)]
+        pages[name] = [
+            chunk(name, text, n, title=title[1], headings=(heading,) if n else ())
+            for n, (heading, _, text) in enumerate(sections)
+        ]
+    return pages
+
+
+def questions() -> list[tuple[list[str], str]]:
+    lines = [
+        json.loads(line)
+        for path in sorted((ROOT / "tests" / "quality").glob("questions*.jsonl"))
+        for line in path.read_text(encoding="utf-8").splitlines()
+    ]
+    return [
+        (analysis.content_words(line["question"], ("fr", "en")), line["page"])
+        for line in lines
+        if line.get("page")
+    ]
+
+
+def test_both_stores_rank_alike(tmp_path: Path, elasticsearch_url: str, index_prefix: str) -> None:
+    pages = sample_pages()
+    stores = [
+        open_store(Settings(data_dir=tmp_path, _env_file=None)),
+        open_store(
+            Settings(
+                elasticsearch_url=elasticsearch_url,
+                elasticsearch_index=f"{index_prefix}aide",
+                _env_file=None,
+            )
+        ),
+    ]
+    for store in stores:
+        write(store, pages)
+    page_of = {c.id: page for page, chunks in pages.items() for c in chunks}
+    gains, overlaps = [], []
+    for words, page in questions():
+        ranked = [search(store, words) for store in stores]
+        gains.append([gain([page_of[chunk_id] for chunk_id in ids], page) for ids in ranked])
+        overlaps.append(len(set(ranked[0]) & set(ranked[1])) / max(1, len(ranked[0])))
+    for store in stores:
+        store.close()
+    embedded, server = numpy.mean(gains, axis=0)
+    assert server == pytest.approx(embedded, abs=0.005)
+    assert numpy.mean(overlaps) > 0.9
+
+
+def search(store: Store, words: list[str]) -> list[str]:
+    return [chunk_id for chunk_id, _ in store.search(None, words, K, TIMEOUT_S).bm25]
+
+
+def gain(ranked: list[str], page: str) -> float:
+    """Return nDCG@10 where one page is right."""
+    pages = list(dict.fromkeys(ranked))
+    return 1 / math.log2(pages.index(page) + 2) if page in pages else 0.0
