@@ -25,10 +25,17 @@ class ExplainingGroup(click.Group):
         try:
             return super().invoke(ctx)
         except HelpError as error:
-            if ctx.params.get("debug"):
-                raise
-            click.echo(f"Error: {printable(str(error))}", err=True)
-            ctx.exit(FAILED)
+            said = str(error)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, OSError):
+            raise  # click says these itself
+        except Exception as error:
+            said = f"{type(error).__name__}: {error}. See where: python cli.py --debug …"
+        if ctx.params.get("debug"):
+            import traceback
+
+            traceback.print_exc()
+        click.echo(f"Error: {printable(said)}", err=True)
+        ctx.exit(FAILED)
 
 
 @click.group(cls=ExplainingGroup, invoke_without_command=True)
@@ -105,11 +112,10 @@ def search(question: str, k: int, page: str | None, as_json: bool) -> None:
     hits = retriever.retrieve(question, k, page=page, timeout_s=settings.timeout_s).hits
     if as_json:
         _print_json({"hits": [_hit_row(hit) for hit in hits]})
-        return
-    for hit in hits:
+    for hit in () if as_json else hits:
         _print_hit(hit)
     if not hits:
-        click.echo("Nothing found.")
+        click.echo("Nothing found.", err=as_json)
         sys.exit(FOUND_NOTHING)
 
 
@@ -129,15 +135,42 @@ def ask(question: str, k: int, page: str | None, no_llm: bool, as_json: bool) ->
     from rag.api import open_assistant
     from rag.settings import load_settings
 
-    assistant = open_assistant(load_settings(), use_model=not no_llm)
-    answer = asyncio.run(_render(assistant.stream(question, page=page, k=k), as_json))
+    settings = load_settings()
+    assistant = open_assistant(settings, use_model=not no_llm)
+    shown = settings.streaming_enabled and not as_json
+    answer = asyncio.run(_render(assistant.stream(question, page=page, k=k), as_json, shown))
     if as_json:
         _print_json(answer)
     if not answer.answered:
         sys.exit(FOUND_NOTHING)
 
 
-async def _render(events: Any, as_json: bool) -> Any:
+@main.command()
+@click.option("--beir", type=click.Path(path_type=Path), help="Folder in BEIR's format.")
+@click.option("--questions", type=click.Path(path_type=Path), help="File of your own questions.")
+@click.option("--compare", nargs=2, type=click.Path(path_type=Path), help="Two saved reports.")
+@click.option("--fail-below", multiple=True, metavar="[MEASURE=]N", help="Exit with 1 below N.")
+@click.option("-k", default=30, show_default=True, type=click.IntRange(20, 100), help="Chunks.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+def evaluate(as_json: bool, **asked: Any) -> None:
+    """Measure how well the pages are found that answer, or compare two measurements.
+
+    Exit code: 0 measured, 1 a figure is below its threshold, 2 nothing was measured.
+    """
+    from indexer.memory import index_pages
+    from rag.diagnostics.evaluate import Bars, Request
+    from rag.diagnostics.evaluate import evaluate as measure
+    from rag.settings import load_settings
+
+    with Progress() as pages, Progress("Questions") as questions:
+        done = measure(Request(**asked), load_settings(), index_pages, Bars(pages, questions))
+    for line in (*done.warnings, *done.failures):
+        click.echo(printable(line), err=True)
+    _print_json(done.figures) if as_json else click.echo(printable("\n".join(done.lines)))
+    sys.exit(FOUND_NOTHING if done.failures else 0)
+
+
+async def _render(events: Any, as_json: bool, shown: bool) -> Any:
     """Print a stream's events as they come; return its answer."""
     from rag.types import ChunkEvent, CompleteEvent, SourcesEvent
 
@@ -147,7 +180,7 @@ async def _render(events: Any, as_json: bool) -> Any:
             answer = event.answer
         elif as_json:
             continue
-        elif isinstance(event, ChunkEvent):
+        elif isinstance(event, ChunkEvent) and shown:
             streamed = True
             click.echo(printable(event.content), nl=False)
         elif isinstance(event, SourcesEvent) and sys.stderr.isatty():
@@ -165,7 +198,8 @@ def printable(text: str) -> str:
 class Progress:
     """Show a bar on a terminal for what takes long; stay silent elsewhere."""
 
-    def __init__(self) -> None:
+    def __init__(self, label: str = "Pages") -> None:
+        self._label = label
         self._bar: Any = None
 
     def __enter__(self) -> Progress:
@@ -175,7 +209,7 @@ class Progress:
         if not sys.stderr.isatty():
             return
         if self._bar is None:
-            self._bar = click.progressbar(length=total, label="Pages", file=sys.stderr)
+            self._bar = click.progressbar(length=total, label=self._label, file=sys.stderr)
             self._bar.__enter__()
         self._bar.update(done - self._bar.pos)
 
@@ -250,7 +284,10 @@ def _print_answer(answer: Any, streamed: bool) -> None:
     from rag.messages import message
 
     lang = question_language(answer.text)
-    click.echo("" if streamed and not answer.degraded else printable(answer.text))
+    if streamed:
+        click.echo("")
+    if not streamed or answer.degraded:
+        click.echo(printable(answer.text))
     if answer.degraded and answer.answered:
         reason = message("degraded", lang, reason=answer.reason)
         click.secho(f"\n{printable(reason)}", fg="yellow")

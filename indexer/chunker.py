@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from indexer.fitting import Counts, Piece, fill, fit
+from rag import analysis
 from rag.types import Block, Chunk, Page
 
 LIMIT_TOKENS = 200
@@ -39,12 +40,17 @@ def chunk_page(
     counts.prepare(
         text for section in sections for block in section.blocks for text in _parts(block)
     )
+    cut = [
+        (section, piece.text)
+        for section in sections
+        for piece in fill(list(_pieces(section.blocks, counts, limit)), limit)
+    ]
+    asked = _questions(page, cut)
     seen: Counter[str] = Counter()
-    chunks: list[Chunk] = []
-    for section in sections:
-        for piece in fill(list(_pieces(section.blocks, counts, limit)), limit):
-            chunks.append(_chunk(page, section, piece.text, len(chunks), seen))
-    return chunks
+    return [
+        _chunk(page, section, text, position, asked[position], seen)
+        for position, (section, text) in enumerate(cut)
+    ]
 
 
 def _sections(page: Page) -> Iterator[_Section]:
@@ -138,15 +144,39 @@ def _units(items: Sequence[str], counts: Counts) -> Iterator[Piece]:
         yield Piece.joined(unit)
 
 
-def _chunk(page: Page, section: _Section, text: str, position: int, seen: Counter[str]) -> Chunk:
+def _questions(page: Page, cut: Sequence[tuple[_Section, str]]) -> dict[int, tuple[str, ...]]:
+    """Give each of the page's questions to the chunk that shares most of its words."""
+    found: dict[int, tuple[str, ...]] = defaultdict(tuple)
+    stems = [
+        set(analysis.stems(" ".join((*(part[1] for part in section.path), text)), page.lang))
+        for section, text in (cut if page.questions else ())
+    ]
+    for question in page.questions if stems else ():
+        words = {analysis.stem(w, page.lang) for w in analysis.content_words(question)}
+        best = max(range(len(stems)), key=lambda position: len(words & stems[position]))
+        found[best] += (question,)
+    return found
+
+
+def _chunk(
+    page: Page,
+    section: _Section,
+    text: str,
+    position: int,
+    questions: tuple[str, ...],
+    seen: Counter[str],
+) -> Chunk:
     headings = tuple(part[1] for part in section.path)
     url = _url(page, section)
-    said = json.dumps([page.id, page.title, headings, url, page.lang, text], ensure_ascii=False)
+    parts = [page.id, page.title, headings, url, page.lang, text, questions]
+    said = json.dumps(parts, ensure_ascii=False)
     seen[said] += 1
     # A lone surrogate from a caller's own Page must not end the run.
     key = f"{seen[said]}\n{said}".encode("utf-8", "surrogatepass")
     identifier = hashlib.sha256(key).hexdigest()[:32]
-    return Chunk(identifier, page.id, position, page.title, headings, url, page.lang, text)
+    return Chunk(
+        identifier, page.id, position, page.title, headings, url, page.lang, text, questions
+    )
 
 
 def _url(page: Page, section: _Section) -> str:

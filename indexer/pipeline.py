@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +17,7 @@ from rag.stores.common import check_meta
 from rag.types import Chunk, Encoder, Page, PageRecord, Store, StoreWriter, Vectors
 
 ENCODE_BATCH = 512  # chunks: enough to fill an encoder's batch, little enough to hold in memory
+SHOWN_REASONS = 3
 OnProgress = Callable[[int, int], None]
 
 
@@ -62,19 +65,21 @@ def run(
     Pages of these folders that are gone leave the index; pages of other folders stay, unless
     ``full`` rebuilds it from ``sources`` alone. Nothing is visible before everything is written.
 
-    Raises: CorpusError when the sources hold no page; IndexMismatch, IndexBusy, SearchUnavailable.
+    Raises: CorpusError when the sources hold no page, or ``full`` could read none of them;
+    IndexMismatch, IndexBusy, SearchUnavailable, EncoderError.
     """
     start = time.monotonic()
     known = {} if full else _known_pages(store, encoder)
     report = Report()
     candidates = _candidates(sources, known, report)
-    changes = _changes(candidates, known, encoder, report, on_progress)
-    gone = _gone(sources, candidates, known, report)
+    unread: set[str] = set()
+    changes = _changes(candidates, known, encoder, report, unread=unread, on_progress=on_progress)
+    gone = _gone(sources, candidates, known, unread)
     if dry_run:
         _count(changes, report)
         report.deleted = len(set(gone()))
     else:
-        _write(store, encoder, full, changes, gone, report)
+        write_changes(store, encoder, full, changes, gone, report)
     report.seconds = round(time.monotonic() - start, 3)
     return report
 
@@ -93,26 +98,53 @@ def _candidates(
     found = find_pages(sources)
     report.skipped += [Skip(error.page, error.reason) for error in found.skipped]
     roots = {record.root for record in known.values()}
-    candidates = [_under_known_root(candidate, roots) for candidate in found.candidates]
+    mapped = [_under_known_root(candidate, roots) for candidate in found.candidates]
+    candidates: dict[str, Candidate] = {}
+    for candidate in mapped:
+        other = _taken(candidate, known.get(candidate.id))
+        if other is None:
+            candidates.setdefault(candidate.id, candidate)
+        else:
+            report.skipped.append(Skip(candidate.id, f"same id as {other}"))
     if not candidates:
-        names = ", ".join(str(source) for source in sources)
-        raise CorpusError(
-            names,
-            "no help page there (.md, .html, .txt, .rst, .page, .pdf, .docx). Name a folder"
-            " that holds some: python cli.py index corpus/",
-        )
-    return candidates
+        raise _no_page(sources, report)
+    return list(candidates.values())
+
+
+def _no_page(sources: Sequence[Path], report: Report) -> CorpusError:
+    names = ", ".join(str(source) for source in sources) or "--full"
+    reasons = "; ".join(f"{skip.page}: {skip.reason}" for skip in report.skipped[:SHOWN_REASONS])
+    if reasons:
+        return CorpusError(names, f"no page there can be read ({reasons}). Nothing was changed.")
+    return CorpusError(
+        names,
+        "no help page there (.md, .html, .txt, .rst, .page, .pdf, .docx). Name a folder"
+        " that holds some: python cli.py index corpus/",
+    )
 
 
 def _under_known_root(candidate: Candidate, roots: set[str]) -> Candidate:
-    """Give a file named alone the id that it has in the folder it was indexed with."""
-    path = candidate.path.absolute()
-    if candidate.root.absolute() == path.parent:
-        for root in sorted(roots, key=len, reverse=True):
-            if path.is_relative_to(root):
-                page_id = path.relative_to(root).as_posix()
-                return Candidate(Path(root), page_id, candidate.path, candidate.size_bytes)
+    """Give a page of a file or folder named alone the id that it has in the folder around it."""
+    folder = _place(candidate.root)
+    for root in sorted(roots, key=len, reverse=True):
+        if folder != Path(root) and folder.is_relative_to(root):
+            prefix = unicodedata.normalize("NFC", folder.relative_to(root).as_posix())
+            page_id = f"{prefix}/{candidate.id}"
+            return Candidate(Path(root), page_id, candidate.path, candidate.size_bytes)
     return candidate
+
+
+def _taken(candidate: Candidate, old: PageRecord | None) -> Path | None:
+    """Return the other file that stands in the index under this id, if it is still there."""
+    if old is None or Path(old.root) == _place(candidate.root):
+        return None
+    other = Path(old.root, old.id)
+    return other if other.exists() and not other.samefile(candidate.path) else None
+
+
+def _place(path: Path) -> Path:
+    """Return an absolute path without ``..``; links stay, so that a moved target is not another."""
+    return Path(os.path.normpath(path.absolute()))
 
 
 def _changes(
@@ -120,14 +152,17 @@ def _changes(
     known: dict[str, PageRecord],
     encoder: Encoder,
     report: Report,
+    *,
+    unread: set[str],
     on_progress: OnProgress,
 ) -> Iterator[Change]:
-    """Yield the pages that changed, in order, counting what did not."""
+    """Yield the pages that changed, in order, counting what did not; collect those ``unread``."""
     for done, candidate in enumerate(candidates, 1):
         try:
             change = _change(candidate, known.get(candidate.id), encoder)
         except CorpusError as error:
-            report.skipped.append(Skip(error.page, error.reason))
+            report.skipped.append(Skip(candidate.id, error.reason))
+            unread.add(candidate.id)
         else:
             report.pages += 1
             old = known.get(candidate.id)
@@ -142,17 +177,18 @@ def _changes(
 
 def _change(candidate: Candidate, old: PageRecord | None, encoder: Encoder) -> Change | None:
     data = read_page(candidate)
-    digest, root = hash_page(data), str(candidate.root.absolute())
+    digest, root = hash_page(data), str(_place(candidate.root))
     if old is not None and (old.hash, old.root) == (digest, root):
         return None
     page = load_page(candidate, data)
     chunks = tuple(chunk_page(page, encoder.count_tokens))
     kept = set(old.chunk_ids) if old else set()
     new = tuple(chunk for chunk in chunks if chunk.id not in kept)
-    return Change(_record(page, chunks, digest, root), chunks, new)
+    return Change(page_record(page, chunks, digest, root), chunks, new)
 
 
-def _record(page: Page, chunks: Sequence[Chunk], digest: str, root: str) -> PageRecord:
+def page_record(page: Page, chunks: Sequence[Chunk], digest: str, root: str) -> PageRecord:
+    """Return what a store keeps of a page whose source has this hash and lies under ``root``."""
     return PageRecord(
         id=page.id,
         root=root,
@@ -171,27 +207,30 @@ def _gone(
     sources: Sequence[Path],
     candidates: Sequence[Candidate],
     known: dict[str, PageRecord],
-    report: Report,
+    unread: set[str],
 ) -> Callable[[], list[str]]:
     """Return a function that lists the pages to remove, once all pages were read.
 
-    These are the pages of the folders named that are there no more, and those that were skipped.
+    These are the pages of the sources named that are there no more, and those that were unread.
     """
-    roots = {str(source.absolute()) for source in sources if source.is_dir()}
+    places = [unicodedata.normalize("NFC", str(_place(source))) for source in sources]
     present = {candidate.id for candidate in candidates}
 
+    def is_named(record: PageRecord) -> bool:
+        path = Path(unicodedata.normalize("NFC", f"{record.root}/{record.id}"))
+        return any(path.is_relative_to(place) for place in places)
+
     def pages() -> list[str]:
-        skipped = {skip.page for skip in report.skipped}
         return [
             page_id
             for page_id, record in known.items()
-            if page_id in skipped or (record.root in roots and page_id not in present)
+            if page_id in unread or (page_id not in present and is_named(record))
         ]
 
     return pages
 
 
-def _write(
+def write_changes(
     store: Store,
     encoder: Encoder,
     full: bool,
@@ -209,6 +248,8 @@ def _write(
             writer = writer or store.writer(index_meta(encoder), full=False)
             writer.delete_page(page_id)
             report.deleted += 1
+        if full and report.skipped and not report.pages:
+            raise _no_page([], report)
         if writer is not None:
             writer.publish()
     except BaseException:
@@ -219,11 +260,13 @@ def _write(
 
 def _batches(changes: Iterator[Change]) -> Iterator[list[Change]]:
     batch: list[Change] = []
+    size = 0
     for change in changes:
         batch.append(change)
-        if sum(len(one.new) for one in batch) >= ENCODE_BATCH:
+        size += len(change.new) or 1
+        if size >= ENCODE_BATCH:
             yield batch
-            batch = []
+            batch, size = [], 0
     if batch:
         yield batch
 
@@ -245,5 +288,6 @@ def _count(changes: Iterator[Change], report: Report) -> None:
 
 
 def passage_text(chunk: Chunk) -> str:
-    """Return what is encoded of a chunk: its title and headings, then its text."""
-    return "\n".join(part for part in (chunk.title, *chunk.headings, chunk.text) if part)
+    """Return what is encoded of a chunk: its title, headings and questions, then its text."""
+    parts = (chunk.title, *chunk.headings, *chunk.questions, chunk.text)
+    return "\n".join(part for part in parts if part)

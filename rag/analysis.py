@@ -31,8 +31,20 @@ STOP_WORDS = {
         "to us was we were what when where which who why will with would you your".split()
     ),
 }
+# what short questions are made of where they hold no function word
+ONLY = {
+    "fr": STOP_WORDS["fr"] - STOP_WORDS["en"],
+    "en": STOP_WORDS["en"] - STOP_WORDS["fr"]
+    | set(
+        "add all any buy cancel cannot change check copy create customer customers delete "
+        "download edit file find forgot forgotten get give invoice invoices lock "
+        "lost make merge missing move name new no not open order orders password print printed "
+        "remove rename reset save search see sell send set show start stop undo unlock update "
+        "upload use user users view wine without wrong".split()
+    ),
+}
 # in the order of the index's columns; a match in a title says more than one in the text
-FIELD_WEIGHTS = {"title": 4.0, "headings": 2.0, "text": 1.0}
+FIELD_WEIGHTS = {"title": 4.0, "headings": 2.0, "questions": 2.0, "text": 1.0}
 STEMMERS = {"fr": "french", "en": "english"}
 APOSTROPHES = str.maketrans("’ʼ`´", "''''")
 
@@ -94,12 +106,8 @@ def query_stems(word: str) -> tuple[str, ...]:
 
 
 def question_language(text: str) -> str:
-    """Return ``fr`` or ``en``: whose function words the text holds more of; French if in doubt."""
-    folded = [fold(word) for word in re.findall(r"[^\W\d_]+", text)]
-    only = {
-        "fr": STOP_WORDS["fr"] - STOP_WORDS["en"],
-        "en": (STOP_WORDS["en"] | {"the", "create", "add", "delete", "change", "not"})
-        - STOP_WORDS["fr"],
-    }
-    english = sum(word in only["en"] for word in folded)
-    return "en" if english > sum(word in only["fr"] for word in folded) else "fr"
+    """Return ``fr`` or ``en``: whose own words the text holds more of; French if in doubt."""
+    told = re.findall(r"[^\W\d_]+", text.lower())
+    english = sum(fold(word) in ONLY["en"] for word in told)
+    french = sum(fold(word) in ONLY["fr"] or fold(word) != word for word in told)
+    return "en" if english > french else "fr"

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy
 
-from rag.encoders import open_encoder
+from rag.encoders import bundled_encoder, open_encoder
 from rag.generators import open_generator
+from rag.reranker import Reranker
 from rag.retriever import Retriever, rank_texts
 from rag.settings import Settings, load_settings
 from rag.stores import open_store
@@ -66,7 +67,10 @@ def open_retriever(settings: Settings, store: Store) -> Retriever:
     encoder = _encoder(settings) if settings.embeddings_enabled else None
     if encoder is not None and (found := store.meta()) is not None:
         check_meta(found, index_meta(encoder))
-    return Retriever(store, encoder)
+    if encoder is None:
+        return Retriever(store, None)
+    reader = bundled_encoder()
+    return Retriever(store, encoder, Reranker(reader), reader)
 
 
 def open_assistant(settings: Settings, *, use_model: bool = True) -> Assistant:

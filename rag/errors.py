@@ -4,6 +4,7 @@ HelpError                    base: the message says what, where, and the command
 ├── ConfigError              a setting is wrong or an extra is missing: change it, start again
 ├── QuestionRefused          a question is too long to be read
 ├── CorpusError              a page cannot be read: the run goes on without it
+├── DatasetError             questions to evaluate with are missing or broken: correct the file
 ├── EncoderError             text could not be turned into vectors
 ├── IndexFault
 │   ├── IndexMissing         nothing is indexed yet: run `index`
@@ -36,6 +37,10 @@ class CorpusError(HelpError):
         super().__init__(f"{page}: {reason}")
         self.page = page
         self.reason = reason
+
+
+class DatasetError(HelpError):
+    """Say that questions, pages or judgements to evaluate with are missing or broken."""
 
 
 class EncoderError(HelpError):

@@ -1,6 +1,7 @@
-"""Evidence to probability: do the pages answer the question at all?
+"""Evidence to probability: does the best chunk answer the question at all?
 
-A logistic model of two features, fitted on questions with and without an answer in the pages.
+A logistic model of five features, fitted and measured by `training/fit_gate.py`. Where the chunk
+was not read closely (BM25 alone), the share of the question's words that it holds stands in.
 """
 
 from __future__ import annotations
@@ -9,13 +10,22 @@ import math
 
 from rag.retriever import Evidence
 
-BIAS, COSINE, COVERAGE = -5.0, 6.0, 4.0
-THRESHOLD = 0.5
+BIAS, WEIGHTS = -5.0, (8.0, 4.0, 2.0, -1.0, 0.1)  # in the order of `evidence_row`
+THRESHOLD = 0.2
+
+
+def evidence_row(evidence: Evidence) -> list[float]:
+    """Return the features: score, margin, words, unknown, length."""
+    words = evidence.words or 0.0
+    return [evidence.score, evidence.margin, words, evidence.unknown, float(evidence.length)]
 
 
 def probability(evidence: Evidence) -> float:
-    """Return the probability in [0, 1] that the best passage answers."""
-    return 1 / (1 + math.exp(-(BIAS + COSINE * evidence.cosine + COVERAGE * evidence.coverage)))
+    """Return the probability in [0, 1] that the best chunk answers."""
+    if evidence.words is None:
+        return evidence.coverage
+    logit = BIAS + sum(w * x for w, x in zip(WEIGHTS, evidence_row(evidence), strict=True))
+    return 1 / (1 + math.exp(-logit))
 
 
 def answers(evidence: Evidence) -> bool:

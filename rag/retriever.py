@@ -1,4 +1,4 @@
-"""Question to chunks: cosine kNN and BM25, fused by scores.
+"""Question to chunks: spelling mended, cosine kNN and BM25 fused by scores, then read closely.
 
 The weight of BM25 follows how much of the question it covered: the share of the question's rare
 words (by idf) that its best chunk holds. An English question on French pages thus rides on kNN,
@@ -8,42 +8,70 @@ an exact term or a code on BM25.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy
 
-from rag import analysis
-from rag.types import Chunk, Encoder, Hit, Store
+from rag import analysis, spelling
+from rag.reranker import Reranker, rescore
+from rag.types import Chunk, Encoder, Hit, Lexicon, SearchLegs, Store
 
-CANDIDATES = 100
+CANDIDATES = 100  # of each leg
+RERANKED = 50  # of both, fused
 MOST_CHUNKS_A_PAGE = 2
-BM25_WEIGHT = (0.15, 0.55)  # at no coverage, at full coverage
+BM25_WEIGHT = 0.4  # at full coverage
 PAGE_PRIOR = 0.05  # added to the chunks of the page that the asker is on
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Hold what tells whether the pages answer: best cosine, and idf share of words found."""
+    """Hold what tells whether the best chunk answers.
 
-    cosine: float
-    coverage: float
+    ``score`` is its score and ``margin`` its lead over the best chunk of another page; ``words``
+    its feature of that name (see `rag.reranker`), None when it was not read closely. ``coverage``
+    is the idf share of the question's words that it holds, ``unknown`` of those that no chunk
+    holds; ``length`` is the number of the question's words that matter.
+    """
+
+    score: float = 0.0
+    margin: float = 0.0
+    words: float | None = None
+    coverage: float = 0.0
+    unknown: float = 1.0
+    length: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Retrieval:
-    """Hold the hits of a question, best first, and the evidence that they answer it."""
+    """Hold the hits of a question, best first, and the evidence that the first answers it.
+
+    ``legs`` gives the raw scores of each search by chunk id, ``pages`` each candidate's page.
+    """
 
     hits: tuple[Hit, ...]
     evidence: Evidence
+    legs: dict[str, dict[str, float]] = field(default_factory=dict)
+    pages: dict[str, str] = field(default_factory=dict)
 
 
 class Retriever:
-    """Search one store with one encoder; ``encoder`` None searches words alone."""
+    """Search one store; ``encoder`` None searches words alone, ``reranker`` None reads no closer.
 
-    def __init__(self, store: Store, encoder: Encoder | None) -> None:
+    ``lexicon`` None leaves misspelt words as they are.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        encoder: Encoder | None,
+        reranker: Reranker | None = None,
+        lexicon: Lexicon | None = None,
+    ) -> None:
         self._store = store
         self._encoder = encoder
+        self._reranker = reranker
+        self._lexicon = lexicon
 
     def retrieve(
         self, question: str, k: int = 5, *, page: str | None = None, timeout_s: float = 10.0
@@ -53,22 +81,79 @@ class Retriever:
         ``page`` is the page the asker is on: its chunks gain `PAGE_PRIOR`.
         Raises: IndexMissing, IndexMismatch, SearchUnavailable, EncoderError.
         """
-        words = analysis.content_words(question, analysis.STEMMERS)
+        question, words = self._mended(question, timeout_s)
         vector = self._encoder.encode_queries([question])[0] if self._encoder else None
-        legs = self._store.search(vector, words, CANDIDATES, timeout_s)
-        knn, bm25 = dict(legs.knn), dict(legs.bm25)
-        chunks = self._store.chunks(list({**knn, **bm25}), timeout_s)
-        weights = {w: idf(legs.total, n) for w, n in zip(words, legs.frequencies, strict=True)}
-        best = chunks.get(legs.bm25[0][0]) if legs.bm25 else None
-        coverage = covered(weights, best) if best else 0.0
-        scores = fuse(knn, bm25, coverage)
+        found = self._store.search(vector, words, CANDIDATES, timeout_s)
+        legs = {"knn": dict(found.knn), "bm25": dict(found.bm25)}
+        chunks = self._store.chunks(list({**legs["knn"], **legs["bm25"]}), timeout_s)
+        weights = _word_weights(words, found)
+        fused = fuse(legs["knn"], legs["bm25"], _best_coverage(found, weights, chunks))
+        fused = {i: score for i, score in fused.items() if i in chunks}
+        scores, features = self._read(question, weights, fused, legs["knn"], chunks)
         if page is not None:
-            scores = {
-                i: s + PAGE_PRIOR * (i in chunks and chunks[i].page == page)
-                for i, s in scores.items()
-            }
-        hits = _ranked(scores, chunks, {"knn": knn, "bm25": bm25}, k)
-        return Retrieval(tuple(hits), Evidence(max(knn.values(), default=0.0), coverage))
+            scores = {i: s + PAGE_PRIOR * (chunks[i].page == page) for i, s in scores.items()}
+        hits = _ranked(scores, chunks, legs, max(k, MOST_CHUNKS_A_PAGE + 1))
+        evidence = _evidence(hits, weights, found, features)
+        pages = {i: chunk.page for i, chunk in chunks.items()}
+        return Retrieval(tuple(hits[:k]), evidence, legs, pages)
+
+    def _mended(self, question: str, timeout_s: float) -> tuple[str, list[str]]:
+        """Return the question and its words that matter, with the spelling mended."""
+        words = analysis.content_words(question, analysis.STEMMERS)
+        if self._lexicon is None:
+            return question, words
+        mended = spelling.corrections(
+            words, self._lexicon, lambda asked: self._store.nearest_words(asked, timeout_s)
+        )
+        return spelling.corrected(question, mended), [mended.get(word, word) for word in words]
+
+    def _read(
+        self,
+        question: str,
+        weights: Mapping[str, float],
+        fused: dict[str, float],
+        cosines: Mapping[str, float],
+        chunks: Mapping[str, Chunk],
+    ) -> tuple[dict[str, float], dict[str, float]]:
+        """Return the candidates' final scores, and the words feature of each that was read."""
+        if self._reranker is None:
+            return fused, {}
+        best = sorted(fused, key=lambda i: (-fused[i], i))[:RERANKED]
+        found = self._reranker.features(question, weights, [chunks[i] for i in best])
+        words = dict(zip(best, found.words.tolist(), strict=True))
+        return rescore(fused, cosines, best, found), words
+
+
+def _word_weights(words: Sequence[str], found: SearchLegs) -> dict[str, float]:
+    return {w: idf(found.total, n) for w, n in zip(words, found.frequencies, strict=True)}
+
+
+def _best_coverage(
+    found: SearchLegs, weights: Mapping[str, float], chunks: Mapping[str, Chunk]
+) -> float:
+    best = chunks.get(found.bm25[0][0]) if found.bm25 else None
+    return covered(weights, best) if best else 0.0
+
+
+def _evidence(
+    hits: Sequence[Hit],
+    weights: Mapping[str, float],
+    found: SearchLegs,
+    words: Mapping[str, float],
+) -> Evidence:
+    if not hits:
+        return Evidence(length=len(weights))
+    best = hits[0]
+    other = next((hit.score for hit in hits if hit.chunk.page != best.chunk.page), 0.0)
+    unknown = sum(w for w, n in zip(weights.values(), found.frequencies, strict=True) if n == 0)
+    return Evidence(
+        score=best.score,
+        margin=best.score - other,
+        words=words.get(best.chunk.id),
+        coverage=covered(weights, best.chunk),
+        unknown=unknown / (sum(weights.values()) or 1.0),
+        length=len(weights),
+    )
 
 
 def idf(total: int, frequency: int) -> float:
@@ -76,9 +161,9 @@ def idf(total: int, frequency: int) -> float:
     return math.log(1 + (total - frequency + 0.5) / (frequency + 0.5))
 
 
-def covered(weights: dict[str, float], chunk: Chunk) -> float:
+def covered(weights: Mapping[str, float], chunk: Chunk) -> float:
     """Return the share in [0, 1] of the words' weights whose stems the chunk holds."""
-    text = f"{chunk.title}\n{chunk.heading}\n{chunk.text}"
+    text = "\n".join((chunk.title, chunk.heading, *chunk.questions, chunk.text))
     held = set(analysis.stems(text, chunk.lang))
     total = sum(weights.values())
     found = sum(w for word, w in weights.items() if held & set(analysis.query_stems(word)))
@@ -90,10 +175,7 @@ def fuse(knn: dict[str, float], bm25: dict[str, float], coverage: float) -> dict
 
     A chunk that a leg did not list gets that leg's lowest listed score.
     """
-    low, high = BM25_WEIGHT
-    weight = low + (high - low) * coverage if knn else 1.0
-    if not bm25:
-        weight = 0.0
+    weight = BM25_WEIGHT * coverage if knn else 1.0
     top = max(bm25.values(), default=1.0) or 1.0
     floor = min(knn.values(), default=0.0)
     bm25_floor = min(bm25.values()) if len(bm25) >= CANDIDATES else 0.0

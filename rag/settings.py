@@ -98,6 +98,7 @@ class Settings(BaseSettings):
     )
     elasticsearch_url: str | None = Field(
         None,
+        repr=False,  # it may hold a password
         validation_alias=AliasChoices("ELASTICSEARCH_URL"),
         description="Address of Elasticsearch; unset: embedded SQLite",
     )
@@ -146,10 +147,9 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Order the sources: arguments, environment, `.env`, saved switches."""
-        early: dict[str, Any] = {**dotenv_settings(), **env_settings()}
+        early: dict[str, Any] = {**dotenv_settings(), **env_settings(), **init_settings()}
         folder = Path(early.get("HELP_DATA_DIR") or early.get("data_dir") or ".souffleur")
-        switches = JsonConfigSettingsSource(settings_cls, json_file=folder / SWITCHES_FILE)
-        return init_settings, env_settings, dotenv_settings, switches
+        return init_settings, env_settings, dotenv_settings, _switches(settings_cls, folder)
 
     @property
     def uses_elasticsearch(self) -> bool:
@@ -164,12 +164,28 @@ def load_settings() -> Settings:
     except ValidationError as error:
         raise ConfigError(_explain(error)) from None
     except (OSError, ValueError) as error:
-        raise ConfigError(f"The settings cannot be read: {error}") from None
+        raise ConfigError(f"The settings cannot be read in .env: {error}") from None
+
+
+def _switches(settings_cls: type[BaseSettings], folder: Path) -> PydanticBaseSettingsSource:
+    path = folder / SWITCHES_FILE
+    try:
+        return JsonConfigSettingsSource(settings_cls, json_file=path)
+    except (OSError, ValueError, TypeError) as error:
+        raise ConfigError(
+            f"The saved switches cannot be read: {path}: {error}. Delete the file."
+        ) from None
 
 
 def _explain(error: ValidationError) -> str:
     lines = [
-        f"{'.'.join(str(part) for part in fault['loc'])} = {fault['input']!r}: {fault['msg']}"
+        f"{fault['loc'][0]}{_shown(str(fault['loc'][0]), fault['input'])}: {fault['msg']}"
         for fault in error.errors()
     ]
-    return "Wrong setting:\n  " + "\n  ".join(lines) + "\nCorrect it in the environment or in .env."
+    places = f"in the environment, in .env or in the saved {SWITCHES_FILE}"
+    return "Wrong setting:\n  " + "\n  ".join(lines) + f"\nCorrect it {places}."
+
+
+def _shown(name: str, value: object) -> str:
+    secret = any(word in name.upper() for word in ("KEY", "PASSWORD", "URL"))
+    return "" if secret else f" = {value!r:.80}"

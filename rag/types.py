@@ -58,6 +58,7 @@ class Chunk:
 
     ``id`` follows from what the chunk says and where (page, headings, text), never from its
     position, so that inserting a paragraph leaves the other chunks' ids as they were.
+    ``questions`` are those of the page's own questions that it answers: searched, never shown.
     """
 
     id: str
@@ -68,6 +69,7 @@ class Chunk:
     url: str
     lang: str
     text: str
+    questions: tuple[str, ...] = ()
 
     @property
     def heading(self) -> str:
@@ -186,6 +188,16 @@ class Encoder(Protocol):
         """Count the tokens of each text as the model sees them (an estimate where it is remote)."""
 
 
+class Lexicon(Protocol):
+    """Know words of a language, to tell a misspelt word from a rare one."""
+
+    def knows(self, word: str) -> bool:
+        """Say whether this is a whole word of the lexicon, accents and case aside."""
+
+    def nearest_word(self, word: str) -> str | None:
+        """Return the commonest known word one edit away from a folded word, None without one."""
+
+
 @dataclass(frozen=True, slots=True)
 class IndexMeta:
     """Hold what an index says of itself: who made its vectors, their length, its schema."""
@@ -239,6 +251,14 @@ class Store(Protocol):
 
         ``vector`` has shape (dimension,); None or all zeros is near nothing. ``words`` are a
         question's words as `analysis.content_words` gives them, unstemmed.
+        """
+
+    def nearest_words(self, words: Sequence[str], timeout_s: float) -> dict[str, str]:
+        """Return, for each folded word, the word of the chunks that is meant by it.
+
+        That is the word itself when a chunk holds it, else the most frequent one that begins with
+        the same letter and is one edit away (insertion, deletion, substitution, transposition).
+        Words without one are left out.
         """
 
     def chunks(self, ids: Sequence[str], timeout_s: float) -> dict[str, Chunk]:

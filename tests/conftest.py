@@ -14,8 +14,10 @@ from typing import NoReturn
 import pytest
 
 from indexer.pipeline import run
+from rag.api import open_retriever
 from rag.encoders import bundled_encoder
 from rag.retriever import Retriever
+from rag.settings import Settings
 from rag.stores.sqlite import SqliteStore
 from rag.types import Store
 from tests.services import (
@@ -210,4 +212,4 @@ def indexed_store(corpus_folder: Path, tmp_path_factory: pytest.TempPathFactory)
 @pytest.fixture(scope="session")
 def retriever(indexed_store: Store) -> Retriever:
     """A retriever over the sample pages with the bundled encoder."""
-    return Retriever(indexed_store, bundled_encoder())
+    return open_retriever(Settings(), indexed_store)

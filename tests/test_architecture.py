@@ -42,12 +42,14 @@ ALLOWED = {
         "rag.settings",
         "rag.types",
     ),
-    "rag.retriever": ("rag.analysis", "rag.types"),
+    "rag.spelling": ("rag.analysis", "rag.types"),
+    "rag.reranker": ("rag.encoders.static", "rag.types"),
+    "rag.retriever": ("rag.analysis", "rag.reranker", "rag.spelling", "rag.types"),
     "rag.gate": ("rag.retriever",),
     "rag.prompt": ("rag.types",),
     "rag.extract": ("rag.analysis", "rag.types"),
     "rag": ("rag",),
-    "indexer": ("indexer", "rag.api", "rag.errors", "rag.settings", "rag.stores", "rag.types"),
+    "indexer": ("indexer", "rag.analysis", "rag.api", "rag.errors", "rag.settings", "rag.stores", "rag.types"),
     "cli": ("indexer", "rag"),
 }
 

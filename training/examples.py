@@ -57,6 +57,10 @@ class Pairs:
         """Say whether the anchors are headings, keywords or questions over sections."""
         return "section" in self.name or "admin" in self.name
 
+    def both_sides(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield the words of the anchor and of the positive of every pair."""
+        return zip(self.anchors, self.positives, strict=True)
+
 
 def read_pairs(folder: Path, lexicon: Lexicon) -> list[Pairs]:
     """Read every `*.jsonl.gz` of the folder, in the order of their names.

@@ -11,6 +11,8 @@ import torch.nn.functional as F  # noqa: N812
 
 from words import SPECIALS, character_ngrams
 
+RARE = 2e-4
+
 Bags = tuple[np.ndarray, np.ndarray]
 
 
@@ -38,7 +40,7 @@ def first_rows(
     spelt = (grams @ sp.diags(rarity)) @ rng.standard_normal((len(numbers), dims), np.float32)
     spelt *= np.sqrt(dims) / np.maximum(np.linalg.norm(spelt, axis=1, keepdims=True), 1e-6)
     rows = np.sqrt(1 - share) * own + np.sqrt(share) * spelt
-    rows *= (0.1 * 1e-3 / (1e-3 + frequency / frequency.sum()))[:, None]
+    rows *= (0.1 * RARE / (RARE + frequency / frequency.sum()))[:, None]
     rows[: len(SPECIALS)] = 0
     return torch.from_numpy(rows.astype(np.float32))
 
@@ -50,10 +52,6 @@ class Table:
         self.rows = rows
         self._mean, self._square = torch.zeros_like(rows), torch.zeros_like(rows)
         self._steps = 0
-
-    def look_up(self, groups: Sequence[tuple[Bags, int]]) -> Batch:
-        """Return the unit vectors of several groups of texts, one under the other."""
-        return Batch(self.rows, groups)
 
     def step(self, batch: Batch, rate: float) -> None:
         """Move the batch's rows by one step of Adam (Kingma and Ba 2015, betas .9 and .999)."""

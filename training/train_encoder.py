@@ -24,6 +24,7 @@ from tokenizers import Tokenizer
 
 from examples import Pairs, Sampler, all_words, read_pairs
 from rows import Batch, Table, first_rows
+from teacher import Teacher
 from words import SPECIALS, Lexicon, Spelling, new_tokenizer, train_tokenizer
 
 MODULES = "sentence_transformers.models."
@@ -43,6 +44,7 @@ class Recipe:
     spelling_share: float = 0.9
     typo_rate: float = 0.04
     typo_variants: int = 3
+    first_rows_kept: float = 0.3
     seed: int = 0
 
 
@@ -71,47 +73,65 @@ def equal_texts(anchors: list[np.ndarray], positives: list[np.ndarray]) -> torch
     return torch.from_numpy(same)
 
 
-def train(files: list[Pairs], lexicon: Lexicon, tokenizer: Tokenizer, recipe: Recipe) -> Table:
-    """Return the trained rows; prints one line an epoch."""
-    rng = np.random.default_rng(recipe.seed)
-    sampler = Sampler(files, lexicon, recipe.batch, rng)
-    spelling = Spelling(tokenizer, list(lexicon.numbers), recipe.typo_variants, recipe.seed)
-    table = Table(_first_rows(files, lexicon, tokenizer, spelling, recipe))
-    total, step, began = len(sampler.plan()) * recipe.epochs, 0, time.monotonic()
-    for epoch in range(recipe.epochs):
-        losses = []
-        for name in sampler.plan():
-            anchors, positives = sampler.batch(name)
-            size = len(anchors)
-            bags = [
-                (spelling.bags(anchors, recipe.typo_rate, rng), size),
-                (spelling.bags(positives, recipe.typo_rate / 3, rng), size),
-            ]
-            batch = Batch(table.rows, bags)
-            same = equal_texts(anchors, positives)
-            loss = ranking_loss(batch.vectors[:size], batch.vectors[size:], same, recipe.scale)
-            loss.backward()
-            table.step(batch, _rate(recipe, step, total))
-            losses.append(loss.item())
-            step += 1
-        spent_s = time.monotonic() - began
-        print(f"epoch {epoch + 1}: loss {np.mean(losses):.3f}, {spent_s:.0f} s", flush=True)
-    return table
+class Training:
+    """Hold what the loop needs: the sampler, the spelling, the teacher, the rows."""
+
+    def __init__(
+        self, files: list[Pairs], lexicon: Lexicon, tokenizer: Tokenizer, recipe: Recipe
+    ) -> None:
+        self.recipe, self.rng = recipe, np.random.default_rng(recipe.seed)
+        self.sampler = Sampler(files, lexicon, recipe.batch, self.rng)
+        words = list(lexicon.numbers)
+        self.spelling = Spelling(tokenizer, words, recipe.typo_variants, recipe.seed)
+        self.first = self._first_rows(files, tokenizer)
+        self.table = Table(self.first.clone())
+        self.teacher: Teacher | None = None
+
+    def _first_rows(self, files: list[Pairs], tokenizer: Tokenizer) -> torch.Tensor:
+        _, subwords = self.spelling.bags(list(all_words(files)), 0.0, self.rng)
+        size = tokenizer.get_vocab_size()
+        frequency = np.bincount(subwords, minlength=size)
+        names = [tokenizer.id_to_token(i) for i in range(size)]
+        recipe = self.recipe
+        return first_rows(names, frequency, recipe.dims, recipe.spelling_share, recipe.seed)
+
+    def run(self) -> torch.Tensor:
+        """Train, printing one line an epoch; return the rows."""
+        recipe = self.recipe
+        total, step, began = len(self.sampler.plan()) * recipe.epochs, 0, time.monotonic()
+        for epoch in range(recipe.epochs):
+            losses = []
+            for name in self.sampler.plan():
+                losses.append(self._step(name, _rate(recipe, step, total)))
+                step += 1
+            spent_s = time.monotonic() - began
+            print(f"epoch {epoch + 1}: loss {np.mean(losses):.3f}, {spent_s:.0f} s", flush=True)
+        return self.table.rows + recipe.first_rows_kept * self.first
+
+    def _step(self, name: str, rate: float) -> float:
+        """Train on one batch of a file; return its ranking loss."""
+        recipe, spelling, rng = self.recipe, self.spelling, self.rng
+        anchors, positives = self.sampler.batch(name)
+        size = len(anchors)
+        bags = [spelling.bags(anchors, recipe.typo_rate, rng)]
+        bags.append(spelling.bags(positives, recipe.typo_rate / 3, rng))
+        sizes = [size, size]
+        if self.teacher:
+            bags.append(spelling.bags(self.teacher.pick(recipe.batch, rng), 0.0, rng))
+            sizes.append(recipe.batch)
+        batch = Batch(self.table.rows, list(zip(bags, sizes, strict=True)))
+        asked, read, taught = batch.vectors.split([size, size, sum(sizes[2:])])
+        ranking = ranking_loss(asked, read, equal_texts(anchors, positives), recipe.scale)
+        (ranking + self.teacher.loss(taught) if self.teacher else ranking).backward()
+        self.table.step(batch, rate)
+        if self.teacher:
+            self.teacher.step()
+        return ranking.item()
 
 
 def _rate(recipe: Recipe, step: int, total: int) -> float:
     """Return the learning rate: it warms up, then falls in a straight line to 3 %."""
     return recipe.rate * min(1, (step + 1) / recipe.warm_up_steps) * max(0.03, 1 - step / total)
-
-
-def _first_rows(
-    files: list[Pairs], lexicon: Lexicon, tokenizer: Tokenizer, spelling: Spelling, recipe: Recipe
-) -> torch.Tensor:
-    every = np.random.default_rng(recipe.seed)
-    _, subwords = spelling.bags(list(all_words(files)), 0.0, every)
-    frequency = np.bincount(subwords, minlength=tokenizer.get_vocab_size())
-    names = [tokenizer.id_to_token(i) for i in range(tokenizer.get_vocab_size())]
-    return first_rows(names, frequency, recipe.dims, recipe.spelling_share, recipe.seed)
 
 
 def save(rows: torch.Tensor, tokenizer: Tokenizer, output: Path) -> None:
@@ -155,19 +175,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=Path, required=True, help="folder of *.jsonl.gz")
     parser.add_argument("--output", type=Path, required=True, help="folder of the model")
-    parser.add_argument("--epochs", type=int, default=Recipe.epochs)
-    parser.add_argument("--seed", type=int, default=Recipe.seed)
+    parser.add_argument("--epochs", type=int, default=Recipe().epochs)
+    parser.add_argument("--seed", type=int, default=Recipe().seed)
+    parser.add_argument("--no-teacher", action="store_true", help="learn from the pairs alone")
+    parser.add_argument("--teacher-vectors", type=Path, help="file that keeps what it read")
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
+    torch.manual_seed(arguments.seed)
     torch.set_flush_denormal(True)  # tiny gradients would make each step three times slower
     recipe = Recipe(epochs=arguments.epochs, seed=arguments.seed)
     tokenizer = new_tokenizer()
     lexicon = Lexicon(tokenizer)
     files = read_pairs(arguments.pairs, lexicon)
     train_tokenizer(tokenizer, lexicon.counts(all_words(files)), recipe.subwords)
-    table = train(files, lexicon, tokenizer, recipe)
-    save(table.rows, tokenizer, arguments.output)
+    training = Training(files, lexicon, tokenizer, recipe)
+    if not arguments.no_teacher:
+        training.teacher = Teacher(files, recipe.dims, arguments.teacher_vectors)
+    save(training.run(), tokenizer, arguments.output)
 
 
 if __name__ == "__main__":

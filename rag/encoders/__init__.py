@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING
 
 from rag.errors import ConfigError
 from rag.settings import BUNDLED_ENCODER, Settings
 from rag.types import Encoder
+
+if TYPE_CHECKING:
+    from rag.encoders.static import StaticEncoder
 
 
 def open_encoder(settings: Settings) -> Encoder:
@@ -44,7 +48,7 @@ def _build(settings: Settings) -> Encoder:
 
 
 @cache
-def bundled_encoder() -> Encoder:
+def bundled_encoder() -> StaticEncoder:
     """Open the encoder that comes with the package, once."""
     from rag.encoders.static import StaticEncoder, bundled_folder
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import httpx
 import numpy
 import ollama
 
-from rag.encoders.vectors import estimated_tokens, unit_rows
+from rag.encoders.vectors import checked_answer, estimated_tokens, unit_rows
 from rag.errors import EncoderError
 from rag.types import Vectors
 
@@ -21,10 +22,10 @@ PREFIXES = {"nomic-embed-text": ("search_query: ", "search_document: ")}
 class OllamaEncoder:
     """Encode with an embedding model of Ollama. The first call tells its dimension."""
 
-    def __init__(self, model: str, url: str) -> None:
+    def __init__(self, model: str, url: str, timeout_s: float = TIMEOUT_S) -> None:
         self._model = model
         self._url = url
-        self._client = ollama.Client(host=url, timeout=TIMEOUT_S)
+        self._timeout_s = timeout_s
         self._query, self._passage = PREFIXES.get(model.partition(":")[0], ("", ""))
         self._dimension = self._embed(["dimension"]).shape[1]
 
@@ -61,14 +62,20 @@ class OllamaEncoder:
     def _embed(self, texts: list[str]) -> Vectors:
         try:
             answer = self._client.embed(model=self._model, input=texts, truncate=True)
-        except ollama.ResponseError as error:
-            cure = f"Fetch it: ollama pull {self._model}" if error.status_code == 404 else ""
+            return checked_answer(answer.embeddings, len(texts))
+        except (ollama.ResponseError, ValueError) as error:
+            cure = "Check OLLAMA_URL and AI_EMBEDDING_MODEL, and see what `ollama serve` says"
+            if isinstance(error, ollama.ResponseError) and error.status_code == 404:
+                cure = f"Fetch it: ollama pull {self._model}"
             raise EncoderError(
                 f"Ollama cannot encode with {self._model}: {error}. {cure}"
             ) from None
-        except (httpx.HTTPError, ConnectionError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, ConnectionError) as error:
             raise EncoderError(
                 f"No Ollama answers at {self._url} ({type(error).__name__}). Start it (ollama"
                 " serve), correct OLLAMA_URL, or unset AI_EMBEDDING_MODEL for the bundled encoder"
             ) from None
-        return numpy.asarray(answer.embeddings, numpy.float32)
+
+    @cached_property
+    def _client(self) -> ollama.Client:
+        return ollama.Client(host=self._url, timeout=self._timeout_s)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy
 
-from rag.encoders.vectors import estimated_tokens, unit_rows
+from rag.encoders.vectors import checked_answer, estimated_tokens, unit_rows
 from rag.errors import ConfigError, EncoderError
 from rag.settings import Settings
 from rag.types import Vectors
@@ -18,7 +19,7 @@ BATCH = 128
 class OpenAIEncoder:
     """Encode with an OpenAI-compatible server, asked for ``AI_EMBEDDING_DIMENSION`` numbers."""
 
-    def __init__(self, model: str, settings: Settings) -> None:
+    def __init__(self, model: str, settings: Settings, timeout_s: float = TIMEOUT_S) -> None:
         try:
             import openai
         except ImportError:
@@ -26,17 +27,17 @@ class OpenAIEncoder:
                 f"openai:{model} needs an extra package: pip install 'souffleur[openai]'"
             ) from None
         self._model = model
-        self._asked = settings.embedding_dimension
+        self._options: dict[str, Any] = {"dimensions": settings.embedding_dimension}
         self._url = settings.openai_url
         key = settings.openai_api_key
-        self._failure = openai.OpenAIError
+        self._failures = (openai.OpenAIError, AttributeError, TypeError, ValueError)
         self._client = openai.OpenAI(
             base_url=settings.openai_url,
             api_key=key.get_secret_value() if key else "none",
-            timeout=TIMEOUT_S,
+            timeout=timeout_s,
             max_retries=1,
         )
-        self._dimension: int = self._embed(["dimension"]).shape[1]
+        self._dimension: int = self._probe(openai.BadRequestError).shape[1]
 
     @property
     def name(self) -> str:
@@ -65,15 +66,25 @@ class OpenAIEncoder:
         """Estimate the tokens of each text: the server's tokenizer is not at hand."""
         return estimated_tokens(texts)
 
+    def _probe(self, refused: type[Exception]) -> Vectors:
+        """Encode a word; ask again without ``dimensions`` where a model has one length only."""
+        try:
+            return self._embed(["dimension"])
+        except EncoderError as error:
+            if not isinstance(error.__cause__, refused) or "dimensions" not in str(error):
+                raise
+            self._options = {}
+            return self._embed(["dimension"])
+
     def _embed(self, texts: list[str]) -> Vectors:
         try:
             answer = self._client.embeddings.create(
-                model=self._model, input=texts, dimensions=self._asked, encoding_format="float"
+                model=self._model, input=texts, encoding_format="float", **self._options
             )
-        except self._failure as error:
+            rows = sorted(answer.data, key=lambda row: row.index)
+            return checked_answer([row.embedding for row in rows], len(texts))
+        except self._failures as error:
             raise EncoderError(
                 f"{self._url} cannot encode with {self._model}: {error}. Check OPENAI_BASE_URL,"
                 " OPENAI_API_KEY and AI_EMBEDDING_MODEL"
-            ) from None
-        rows = sorted(answer.data, key=lambda row: row.index)
-        return numpy.asarray([row.embedding for row in rows], numpy.float32)
+            ) from error

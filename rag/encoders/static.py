@@ -9,11 +9,13 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import chain
 from pathlib import Path
 
 import numpy
+from numpy.typing import NDArray
+from rapidfuzz.distance import OSA
 from tokenizers import Tokenizer
 
 from rag.encoders.vectors import unit_rows
@@ -39,7 +41,7 @@ class StaticEncoder:
             self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
             data = (folder / "model.safetensors").read_bytes()
             self._table = _read_table(data)
-        except (OSError, ValueError, KeyError) as error:
+        except Exception as error:  # `tokenizers` raises Exception itself
             raise EncoderError(
                 f"The encoder in {folder} cannot be read ({error}). Install Souffleur again, or"
                 " train it: python training/train_encoder.py --help"
@@ -62,7 +64,7 @@ class StaticEncoder:
         """Encode texts: (n, dimension) float32, unit rows; zeros where no subword is known."""
         sums = numpy.zeros((len(texts), self.dimension), numpy.float32)
         for row, text in enumerate(texts):
-            ids = self._ids(text)
+            ids = self.subwords(text)
             if ids:
                 self._table[ids].sum(axis=0, out=sums[row])
         return unit_rows(sums)
@@ -73,9 +75,35 @@ class StaticEncoder:
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Count the subwords of each text."""
-        return [len(self._ids(text)) for text in texts]
+        return [len(self.subwords(text)) for text in texts]
 
-    def _ids(self, text: str) -> list[int]:
+    def unit_rows(self, ids: NDArray[numpy.int64]) -> Vectors:
+        """Return the rows of these subwords brought to length 1: (n, dimension) float32."""
+        return self._table[ids] / self._norms[ids, None]
+
+    def knows(self, word: str) -> bool:
+        """Say whether this is one subword, so a word that stood often in the training texts."""
+        return len(self.subwords(word)) == 1
+
+    def nearest_word(self, word: str) -> str | None:
+        """Return the commonest whole word one edit away that begins alike, None without one."""
+        near = [w for w in self._whole_words.get(word[:1], ()) if OSA.distance(w, word) == 1]
+        return min(near, key=lambda w: self._tokenizer.token_to_id(w) or 0, default=None)
+
+    @cached_property
+    def _norms(self) -> Vectors:
+        return numpy.maximum(numpy.linalg.norm(self._table, axis=1), numpy.float32(1e-9))
+
+    @cached_property
+    def _whole_words(self) -> dict[str, list[str]]:
+        words: dict[str, list[str]] = {}
+        for word in self._tokenizer.get_vocab():
+            if word.isalpha():
+                words.setdefault(word[0], []).append(word)
+        return words
+
+    def subwords(self, text: str) -> list[int]:
+        """Return the ids of a text's subwords, in order."""
         # no subword spans two words: their ids can be kept by word
         words = WORD.findall(self._tokenizer.normalizer.normalize_str(text))
         return list(chain.from_iterable(map(self._word_ids, words)))

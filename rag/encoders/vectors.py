@@ -20,6 +20,14 @@ def unit_rows(vectors: Vectors) -> Vectors:
     return numpy.divide(vectors, norms, out=numpy.zeros_like(vectors), where=norms > 0)
 
 
+def checked_answer(vectors: Sequence[Sequence[float]], texts: int) -> Vectors:
+    """Return a server's vectors as (texts, dimension) float32. Raises: ValueError."""
+    array = numpy.asarray(vectors, numpy.float32)
+    if array.ndim != 2 or len(array) != texts or not array.shape[1]:
+        raise ValueError(f"{len(vectors)} vectors came for {texts} texts, or empty ones")
+    return array
+
+
 def estimated_tokens(texts: Sequence[str]) -> list[int]:
     """Estimate the tokens of each text from its length."""
     return [int(len(text) / CHARACTERS_PER_TOKEN) + 1 if text else 0 for text in texts]

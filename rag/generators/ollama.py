@@ -32,6 +32,7 @@ class OllamaGenerator:
 
     async def stream(self, prompt: Prompt, deadline: Deadline) -> AsyncGenerator[str, None]:
         """Yield the answer's pieces. Raises: ModelUnavailable, DeadlineExceeded."""
+        ended: str | None = ""
         try:
             async with self._client(deadline) as client:
                 chat = client.chat(**self._request(prompt))
@@ -41,10 +42,18 @@ class OllamaGenerator:
                     while part := await asyncio.wait_for(anext(parts, None), deadline.left_s()):
                         if part.message.content:
                             yield part.message.content
+                        ended = part.done_reason if part.done else ""
+                    self._check_end(ended)
         except TimeoutError:
             raise DeadlineExceeded(f"{self._model} did not end in time") from None
         except (httpx.HTTPError, ollama.ResponseError, ConnectionError, ValueError) as error:
             raise self._explain(error) from error
+
+    def _check_end(self, reason: str | None) -> None:
+        if reason == "":
+            raise ModelUnavailable(f"{self._model} at {self._url} broke off.", "failed")
+        if reason == "length":
+            raise DeadlineExceeded(f"{self._model} wrote as much as it may and did not end")
 
     def _client(self, deadline: Deadline) -> ollama.AsyncClient:
         left_s = max(0.001, deadline.left_s())

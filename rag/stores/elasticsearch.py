@@ -16,6 +16,7 @@ from rag.stores.elasticsearch_schema import (
     read_chunk,
     read_record,
     record_id,
+    spelling_search,
     text_search,
     vector_search,
 )
@@ -60,7 +61,7 @@ class ElasticsearchStore:
     ) -> SearchLegs:
         """Search by vector and by words in one request. See `rag.types.Store`.
 
-        The words are searched with BM25F over title, headings and text. Vectors are compared
+        The words are searched with BM25F over all fields of a chunk. Vectors are compared
         exactly, but 300 or more equal ones at the end of the ranking may not stand by their ids.
         """
         bodies = {"count": count_search(words)}
@@ -76,6 +77,21 @@ class ElasticsearchStore:
             frequencies=_frequencies(counted, len(words)),
             total=int(counted["hits"]["total"]["value"]),
         )
+
+    def nearest_words(self, words: Sequence[str], timeout_s: float) -> dict[str, str]:
+        """Return, for each folded word, itself when held, else the nearest word held."""
+        if not words:
+            return {}
+        answer = self._search({"words": spelling_search(words)}, timeout_s)["words"]
+        found = {}
+        for n, (word, chunks) in enumerate(
+            zip(words, _frequencies(answer, len(words)), strict=True)
+        ):
+            (entry,) = answer["suggest"].get(str(n)) or [{"options": []}]
+            near = [(-option["freq"], option["text"]) for option in entry["options"]]
+            if chunks or near:
+                found[word] = word if chunks else min(near)[1]
+        return found
 
     def chunks(self, ids: Sequence[str], timeout_s: float) -> dict[str, Chunk]:
         """Return the chunks of these ids that exist."""

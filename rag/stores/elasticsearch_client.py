@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -129,7 +130,9 @@ def _credentials(settings: Settings) -> dict[str, Any]:
             "ELASTICSEARCH_USERNAME and ELASTICSEARCH_PASSWORD go together: set both."
         )
     if name is not None and password is not None:
-        return {"basic_auth": (name, password.get_secret_value())}
+        # encoded here: the client refuses letters outside ASCII
+        pair = f"{name}:{password.get_secret_value()}"
+        return {"basic_auth": base64.b64encode(pair.encode()).decode()}
     return {}
 
 
@@ -153,7 +156,10 @@ def _where(settings: Settings) -> str:
     """Return the address without the name and password that it may carry."""
     if settings.elasticsearch_cloud_id:
         return f"Elastic Cloud {settings.elasticsearch_cloud_id.partition(':')[0]}"
-    parts = urlsplit(settings.elasticsearch_url or "")
+    try:
+        parts = urlsplit(settings.elasticsearch_url or "")
+    except ValueError as error:
+        raise ConfigError(f"ELASTICSEARCH_URL is not an address: {error}.") from None
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 

@@ -22,6 +22,7 @@ from rag.types import Chunk, IndexMeta, PageRecord, Vectors
 
 SAMPLE = 20
 SAME_SCORE = 0.999
+MERGE_TIMEOUT_S = 600.0
 
 
 class ElasticsearchWriter:
@@ -132,7 +133,9 @@ class ElasticsearchWriter:
         self._sample[chunk_id] = vector
 
     def _verify(self, name: str) -> None:
-        with self._server.ask(WRITE_TIMEOUT_S) as client:
+        with self._server.ask(MERGE_TIMEOUT_S) as client:
+            # one segment without the deleted chunks: their words would still count in the scores
+            client.indices.forcemerge(index=name, max_num_segments=1)
             client.indices.refresh(index=name)
         chunk_ids = {chunk_id for ids in self._pages.values() for chunk_id in ids}
         for kind, number in (("page", len(self._pages)), ("chunk", len(chunk_ids))):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy
+from rapidfuzz.distance import OSA
 
 from rag import analysis
 from rag.errors import HelpError, IndexBusy, IndexMissing, SearchUnavailable
@@ -26,16 +28,17 @@ CREATE TABLE IF NOT EXISTS pages (
 CREATE TABLE IF NOT EXISTS chunks (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, page TEXT NOT NULL,
     position INTEGER NOT NULL, title TEXT NOT NULL, headings TEXT NOT NULL, url TEXT NOT NULL,
-    lang TEXT NOT NULL, text TEXT NOT NULL);
+    lang TEXT NOT NULL, text TEXT NOT NULL, questions TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS vectors (number INTEGER PRIMARY KEY, vector BLOB NOT NULL);
 CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5(
-    title, headings, text, tokenize = "unicode61 remove_diacritics 0 tokenchars ''''");
+    title, headings, questions, text, tokenize = "unicode61 remove_diacritics 0 tokenchars ''''");
+CREATE TABLE IF NOT EXISTS spellings (word TEXT PRIMARY KEY, chunks INTEGER NOT NULL);
 CREATE VIRTUAL TABLE IF NOT EXISTS vocabulary USING fts5vocab(words, row);
 """
 BUSY_MS = 5_000
 ID_BATCH = 500
 PAGE_COLUMNS = "id, root, hash, title, url, lang, chunk_ids, links"
-COLUMNS = "id, page, position, title, headings, url, lang, text"
+COLUMNS = "id, page, position, title, headings, url, lang, text, questions"
 
 
 class SqliteStore:
@@ -89,6 +92,12 @@ class SqliteStore:
             finally:
                 connection.execute("COMMIT")
         return SearchLegs(knn, bm25, frequencies, int(total))
+
+    def nearest_words(self, words: Sequence[str], timeout_s: float) -> dict[str, str]:
+        """Return, for each folded word, itself when held, else the nearest word held."""
+        with self._searching() as connection:
+            found = {word: _nearest_word(connection, word) for word in words}
+        return {word: near for word, near in found.items() if near}
 
     def chunks(self, ids: Sequence[str], timeout_s: float) -> dict[str, Chunk]:
         """Return the chunks of these ids that exist."""
@@ -163,6 +172,7 @@ class SqliteWriter:
 
     def __init__(self, path: Path, meta: IndexMeta, *, full: bool) -> None:
         self._path = path
+        self._spellings: Counter[str] = Counter()
         path.parent.mkdir(parents=True, exist_ok=True)
         with _explained(path):
             self._connection = _connect(path)
@@ -183,7 +193,7 @@ class SqliteWriter:
             ) from None
         found = _read_meta(self._connection)
         if full:
-            for table in ("pages", "chunks", "vectors", "words"):
+            for table in ("pages", "chunks", "vectors", "words", "spellings"):
                 self._connection.execute(f"DELETE FROM {table}")
         elif found is not None:
             check_meta(found, meta)
@@ -236,6 +246,12 @@ class SqliteWriter:
                     f"The pages list {listed} chunks, but {stored} were written to {self._path}."
                     " Nothing was published. Rebuild it: python cli.py index --full corpus/"
                 )
+            self._connection.executemany(
+                "INSERT INTO spellings VALUES (?, ?)"
+                " ON CONFLICT (word) DO UPDATE SET chunks = chunks + excluded.chunks",
+                self._spellings.items(),
+            )
+            self._connection.execute("DELETE FROM spellings WHERE chunks <= 0")
             self._connection.execute("COMMIT")
             self._connection.close()
 
@@ -248,13 +264,14 @@ class SqliteWriter:
     def _insert(self, chunk: Chunk, vector: Vectors) -> None:
         headings = json.dumps(chunk.headings, ensure_ascii=False)
         number = self._connection.execute(
-            f"INSERT INTO chunks ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT INTO chunks ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (chunk.id, chunk.page, chunk.position, chunk.title, headings)
-            + (chunk.url, chunk.lang, chunk.text),
+            + (chunk.url, chunk.lang, chunk.text, "\n".join(chunk.questions)),
         ).lastrowid
-        fields = (chunk.title, chunk.heading, chunk.text)
+        fields = (chunk.title, chunk.heading, "\n".join(chunk.questions), chunk.text)
+        self._spellings.update(_spellings(*fields))
         self._connection.execute(
-            "INSERT INTO words (rowid, title, headings, text) VALUES (?, ?, ?, ?)",
+            "INSERT INTO words (rowid, title, headings, questions, text) VALUES (?, ?, ?, ?, ?)",
             (number, *(" ".join(analysis.stems(field, chunk.lang)) for field in fields)),
         )
         if vector.any():
@@ -263,9 +280,13 @@ class SqliteWriter:
 
     def _drop_chunks(self, page_id: str, keep: set[str]) -> None:
         rows = self._connection.execute(
-            "SELECT number, id FROM chunks WHERE page = ?", (page_id,)
+            "SELECT number, id, title, headings, questions, text FROM chunks WHERE page = ?",
+            (page_id,),
         ).fetchall()
-        numbers = [(number,) for number, chunk_id in rows if chunk_id not in keep]
+        dropped = [row for row in rows if row[1] not in keep]
+        for _, _, title, headings, *texts in dropped:
+            self._spellings.subtract(_spellings(title, " ".join(json.loads(headings)), *texts))
+        numbers = [(row[0],) for row in dropped]
         self._connection.executemany("DELETE FROM chunks WHERE number = ?", numbers)
         self._connection.executemany("DELETE FROM vectors WHERE number = ?", numbers)
         self._connection.executemany("DELETE FROM words WHERE rowid = ?", numbers)
@@ -331,9 +352,27 @@ def _frequency(connection: sqlite3.Connection, word: str) -> int:
     return int(connection.execute(sql, stems).fetchone()[0] or 0)
 
 
+def _spellings(*texts: str) -> set[str]:
+    return {analysis.fold(word) for text in texts for word in analysis.words(text)}
+
+
+def _nearest_word(connection: sqlite3.Connection, word: str) -> str | None:
+    if connection.execute("SELECT 1 FROM spellings WHERE word = ?", (word,)).fetchone():
+        return word
+    rows = connection.execute(
+        "SELECT word, chunks FROM spellings WHERE word >= ? AND word < ?"
+        " AND length(word) BETWEEN ? AND ?",
+        (word[:1], word[:1] + "\U0010ffff", len(word) - 1, len(word) + 1),
+    )
+    near = [(-count, held) for held, count in rows if OSA.distance(held, word) == 1]
+    return min(near)[1] if near else None
+
+
 def _chunk(row: tuple[Any, ...]) -> Chunk:
-    chunk_id, page, position, title, headings, url, lang, text = row
-    return Chunk(chunk_id, page, position, title, tuple(json.loads(headings)), url, lang, text)
+    chunk_id, page, position, title, headings, url, lang, text, questions = row
+    path = tuple(json.loads(headings))
+    asked = tuple(questions.split("\n")) if questions else ()
+    return Chunk(chunk_id, page, position, title, path, url, lang, text, asked)
 
 
 def _record(row: tuple[Any, ...]) -> PageRecord:

@@ -19,6 +19,7 @@ class Proxy:
         self.target = target
         self.faults: list[str] = []
         self.status = 0
+        self.requests = 0
         proxy = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -47,6 +48,7 @@ class Proxy:
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def answer(self, request: BaseHTTPRequestHandler, body: bytes) -> tuple[int, str, bytes]:
+        self.requests += 1
         if self.status:
             return self.status, "application/json", b"{}"
         is_bulk = "/_bulk" in request.path

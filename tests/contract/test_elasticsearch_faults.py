@@ -135,3 +135,12 @@ def test_credentials_that_are_refused_name_their_settings(proxied: tuple[Store, 
     for act in (*asks(store, 2.0), store.meta):
         with pytest.raises(ConfigError, match="ELASTICSEARCH_API_KEY"):
             act()
+
+
+def test_a_question_is_asked_once_and_never_again(proxied: tuple[Store, Proxy]) -> None:
+    store, proxy = proxied
+    proxy.status = 503
+    for number, act in enumerate(asks(store, 2.0), 1):
+        with pytest.raises(SearchUnavailable, match="_cluster/health"):
+            act()
+        assert proxy.requests == number

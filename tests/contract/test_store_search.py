@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy
 import pytest
 
@@ -158,6 +160,48 @@ def test_frequencies_count_chunks_in_any_field_and_follow_the_words(store: Store
     assert scores == sorted(scores, reverse=True)
     assert min(scores) > 0
     assert store.search(None, (), 5, TIMEOUT_S).frequencies == []
+
+
+def test_a_page_is_found_by_the_questions_that_it_answers(store: Store) -> None:
+    asked = replace(chunk("a", "le texte", name="asked"), questions=("Comment dupliquer ?", "Où ?"))
+    write(store, {"a": [asked], "b": [chunk("b", "le texte")]})
+    assert found_by_words(store, "duplique") == ["asked"]
+    assert store.chunks(["asked"], TIMEOUT_S) == {"asked": asked}
+
+
+def test_a_misspelt_word_means_the_most_frequent_word_one_edit_away(store: Store) -> None:
+    pages = {
+        "a": [chunk("a", "créer une étiquette, un vin", title="Facture", headings=("Les lots",))],
+        "b": [chunk("b", "les vins, le vin d'aujourd'hui")],
+        "c": [replace(chunk("c", "la vis"), questions=("Dupliquer une étiquette ?",))],
+    }
+    write(store, pages)
+    meant = {
+        "etiquette": "etiquette",
+        "etiqutte": "etiquette",
+        "facutre": "facture",
+        "dupliqer": "dupliquer",
+        "lot": "lots",
+        "vim": "vin",
+        "vins": "vins",
+        "aujourd'hui": "aujourd'hui",
+    }
+    assert store.nearest_words([*meant, "retiquette", "inconnu", "z"], TIMEOUT_S) == meant
+    assert store.nearest_words([], TIMEOUT_S) == {}
+
+
+def test_what_was_removed_weighs_nothing(store: Store) -> None:
+    kept = {"a": [chunk("a", "client vin")], "b": [chunk("b", "client client lot")]}
+    gone = {f"x{n}": [chunk(f"x{n}", f"client barrique mot{n} " * 9)] for n in range(9)}
+    write(store, kept)
+    expected = store.search(vector(1), ("client", "vin"), 5, TIMEOUT_S)
+    write(store, gone)
+    writer = store.writer(META, full=False)
+    for page in gone:
+        writer.delete_page(page)
+    writer.publish()
+    assert store.search(vector(1), ("client", "vin"), 5, TIMEOUT_S) == expected
+    assert store.nearest_words(["barique", "clients"], TIMEOUT_S) == {"clients": "client"}
 
 
 def test_k_bounds_both_searches(store: Store) -> None:

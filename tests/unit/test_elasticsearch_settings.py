@@ -58,12 +58,6 @@ def test_a_cloud_id_names_the_server() -> None:
     assert node.base_url == "https://abc.cloud.example:443"
 
 
-def test_the_client_never_retries_by_itself() -> None:
-    client = make_client(Settings(elasticsearch_url=URL, _env_file=None))
-    assert client.transport.max_retries == 0
-    assert client.transport.retry_on_timeout is False
-
-
 @pytest.mark.parametrize(
     ("values", "named"),
     [
@@ -99,5 +93,5 @@ def test_a_mismatch_names_both_encoders_and_the_command() -> None:
         check_meta(found, IndexMeta("souffleur", 768, 1))
     for part in ("ada (1536 dim", "souffleur (768 dim", "python cli.py index --full corpus/"):
         assert part in str(refused.value)
-    with pytest.raises(IndexMismatch, match="schema 1 .* schema 2"):
+    with pytest.raises(IndexMismatch, match=r"schema 1 .* schema 2"):
         check_meta(found, IndexMeta("ada", 1_536, 2))

@@ -1,0 +1,1 @@
+"""Instruments: what tells how well the pages are searched."""

@@ -1,0 +1,218 @@
+"""Questions with known answers: folders in BEIR's format, and files about the user's own pages."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from rag.errors import DatasetError
+from rag.types import Block, Page
+
+CORPUS, QUERIES, QRELS = "corpus.jsonl", "queries.jsonl", "qrels/test.tsv"
+QRELS_COLUMNS = 3
+DEFAULT_GROUP = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Hold a question and its judgements: page id to relevance, 1 or more where it answers.
+
+    A question of which no page is relevant is one that the pages do not answer.
+    """
+
+    id: str
+    text: str
+    group: str = DEFAULT_GROUP
+    judged: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def answered_by(self) -> frozenset[str]:
+        """Return the pages that answer it."""
+        return frozenset(page for page, relevance in self.judged.items() if relevance > 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Hold pages and the questions that were judged on them; ``left_out`` are the others' ids."""
+
+    pages: tuple[Page, ...]
+    questions: tuple[Question, ...]
+    left_out: tuple[str, ...] = ()
+
+
+def read_beir(folder: Path) -> Dataset:
+    """Read a folder in BEIR's format (Thakur et al. 2021): corpus, queries, judgements.
+
+    A query's group is its ``metadata.group``. Queries without judgements are left out.
+
+    Raises: DatasetError when a file is missing, empty or broken, when an id stands twice, when a
+    judgement names a query or page that is not there, and when no query has a page that answers.
+    """
+    _check_files(folder)
+    pages = _unique(folder / CORPUS, _page)
+    queries = _unique(folder / QUERIES, _query)
+    judged = _read_qrels(folder / QRELS, queries, pages)
+    questions = tuple(
+        Question(query.id, query.text, query.group, judged[query.id])
+        for query in queries.values()
+        if query.id in judged
+    )
+    if not any(question.answered_by for question in questions):
+        raise DatasetError(f"{folder / QRELS} judges no page relevant: nothing can be measured.")
+    left_out = tuple(query_id for query_id in queries if query_id not in judged)
+    return Dataset(tuple(pages.values()), questions, left_out)
+
+
+def read_questions(path: Path, known: Collection[str]) -> tuple[Question, ...]:
+    """Read questions about the user's own pages, whose ids are ``known``; their id is their text.
+
+    A line is ``{"question": …, "page": …, "pages": […], "group": …}``: a page that answers, others
+    that do as well, both optional. ``"page": null`` says that no page answers.
+
+    Raises: DatasetError naming the line that is broken, repeated, or about a page not indexed.
+    """
+    if not path.is_file():
+        raise DatasetError(
+            f"{path}: there is no such file. Name one: python cli.py evaluate --questions FILE,"
+            " or a folder in BEIR's format: python cli.py evaluate --beir DIR"
+        )
+    questions = _unique(path, lambda row, where: _own_question(row, where, known))
+    if not any(question.answered_by for question in questions.values()):
+        raise DatasetError(f"{path}: no question names a page that answers it.")
+    return tuple(questions.values())
+
+
+def _check_files(folder: Path) -> None:
+    for name in (CORPUS, QUERIES, QRELS):
+        if not (folder / name).is_file():
+            raise DatasetError(
+                f"{folder / name} is missing. A folder in BEIR's format holds {CORPUS}"
+                f" (_id, title, text), {QUERIES} (_id, text) and {QRELS}"
+                " (query-id, corpus-id, score, between tabs)."
+            )
+
+
+def _unique(path: Path, read: Any) -> dict[str, Any]:
+    """Return what ``read`` makes of each row, by its id."""
+    found: dict[str, Any] = {}
+    for where, row in _rows(path):
+        item = read(row, where)
+        if item.id in found:
+            raise DatasetError(f"{where}: {item.id!r} stands here for the second time.")
+        found[item.id] = item
+    if not found:
+        raise DatasetError(f"{path} is empty.")
+    return found
+
+
+def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    for where, line in _lines(path):
+        try:
+            row = orjson.loads(line)
+        except orjson.JSONDecodeError as error:
+            raise DatasetError(f"{where}: this is no JSON ({error}).") from None
+        if not isinstance(row, dict):
+            raise DatasetError(f'{where}: a JSON object is needed, like {{"_id": "1"}}.')
+        yield where, row
+
+
+def _lines(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield the lines that are not blank, each with its place."""
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    yield f"{path}, line {number}", line
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{path} cannot be read: {error}") from None
+
+
+def _text(row: Mapping[str, Any], name: str, where: str, *, needed: bool = False) -> str:
+    value = row.get(name)
+    if value is None:
+        value = ""
+    if name == "_id" and type(value) is int:
+        value = str(value)
+    if not isinstance(value, str):
+        raise DatasetError(f"{where}: {name!r} must be a text, not {value!r}.")
+    if needed and not value.strip():
+        raise DatasetError(f"{where}: {name!r} is missing or empty.")
+    return value
+
+
+def _metadata(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    metadata = row.get("metadata")
+    return metadata if isinstance(metadata, dict) else {}
+
+
+def _page(row: Mapping[str, Any], where: str) -> Page:
+    page_id = _text(row, "_id", where, needed=True)
+    title, text = _text(row, "title", where), _text(row, "text", where)
+    lines = [line.strip() for line in text.splitlines() if line.strip()] or [title]
+    blocks = tuple(Block("paragraph", line) for line in lines if line)
+    lang = _text(_metadata(row), "lang", where) or "fr"
+    return Page(page_id, title, blocks, lang=lang)
+
+
+def _query(row: Mapping[str, Any], where: str) -> Question:
+    query_id = _text(row, "_id", where, needed=True)
+    group = _text(_metadata(row), "group", where) or DEFAULT_GROUP
+    return Question(query_id, _text(row, "text", where, needed=True), group)
+
+
+def _read_qrels(
+    path: Path, queries: Collection[str], pages: Collection[str]
+) -> dict[str, dict[str, int]]:
+    judged: dict[str, dict[str, int]] = {}
+    for number, (where, line) in enumerate(_lines(path)):
+        cells = [cell.strip() for cell in line.rstrip("\r\n").split("\t")]
+        if number == 0 and len(cells) == QRELS_COLUMNS and _relevance(cells[2]) is None:
+            continue  # the header
+        query, page, relevance = _judgement(cells, where)
+        if query not in queries:
+            raise DatasetError(f"{where}: the query {query!r} is not in {QUERIES}.")
+        if page not in pages:
+            raise DatasetError(f"{where}: the page {page!r} is not in {CORPUS}.")
+        if page in judged.setdefault(query, {}):
+            raise DatasetError(f"{where}: {page!r} is judged for {query!r} for the second time.")
+        judged[query][page] = relevance
+    if not judged:
+        raise DatasetError(f"{path} is empty.")
+    return judged
+
+
+def _judgement(cells: list[str], where: str) -> tuple[str, str, int]:
+    relevance = _relevance(cells[-1])
+    if len(cells) != QRELS_COLUMNS or relevance is None:
+        raise DatasetError(
+            f"{where}: query-id, corpus-id and a whole number are needed, between tabs."
+        )
+    return cells[0], cells[1], relevance
+
+
+def _relevance(cell: str) -> int | None:
+    try:
+        return int(cell)
+    except ValueError:
+        return None
+
+
+def _own_question(row: Mapping[str, Any], where: str, known: Collection[str]) -> Question:
+    text = _text(row, "question", where, needed=True)
+    if "page" not in row and "pages" not in row:
+        raise DatasetError(f"{where}: name the page that answers; null where no page does.")
+    others = row.get("pages") or []
+    pages = [*([] if row.get("page") is None else [row["page"]])]
+    pages += others if isinstance(others, list) else [others]
+    for page in pages:
+        if page not in known:
+            raise DatasetError(
+                f"{where}: the page {page!r} is not in the index. Correct its id, or index it:"
+                " python cli.py index corpus/"
+            )
+    group = _text(row, "group", where) or DEFAULT_GROUP
+    return Question(text, text, group, dict.fromkeys(pages, 1))
