@@ -26,7 +26,7 @@ class ExplainingGroup(click.Group):
             return super().invoke(ctx)
         except HelpError as error:
             said = str(error)
-        except (click.ClickException, click.exceptions.Exit, click.Abort, OSError):
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise  # click says these itself
         except Exception as error:
             said = f"{type(error).__name__}: {error}. See where: python cli.py --debug …"
@@ -35,7 +35,7 @@ class ExplainingGroup(click.Group):
 
             traceback.print_exc()
         click.echo(f"Error: {printable(said)}", err=True)
-        ctx.exit(FAILED)
+        return ctx.exit(FAILED)
 
 
 @click.group(cls=ExplainingGroup, invoke_without_command=True)
@@ -148,22 +148,24 @@ def ask(question: str, k: int, page: str | None, no_llm: bool, as_json: bool) ->
 @main.command()
 @click.option("--beir", type=click.Path(path_type=Path), help="Folder in BEIR's format.")
 @click.option("--questions", type=click.Path(path_type=Path), help="File of your own questions.")
-@click.option("--compare", nargs=2, type=click.Path(path_type=Path), help="Two saved reports.")
+@click.option("--compare", nargs=2, type=click.Path(path_type=Path), metavar="A.json B.json")
 @click.option("--fail-below", multiple=True, metavar="[MEASURE=]N", help="Exit with 1 below N.")
 @click.option("-k", default=30, show_default=True, type=click.IntRange(20, 100), help="Chunks.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 def evaluate(as_json: bool, **asked: Any) -> None:
-    """Measure how well the pages are found that answer, or compare two measurements.
+    """Measure how well the pages that answer are found; test whether two such reports differ.
 
+    Without --beir, your own index is asked tests/quality/questions.jsonl or another file.
     Exit code: 0 measured, 1 a figure is below its threshold, 2 nothing was measured.
     """
     from indexer.memory import index_pages
-    from rag.diagnostics.evaluate import Bars, Request
-    from rag.diagnostics.evaluate import evaluate as measure
+    from rag.diagnostics import evaluate as instrument
     from rag.settings import load_settings
 
+    request = instrument.Request(**asked)
     with Progress() as pages, Progress("Questions") as questions:
-        done = measure(Request(**asked), load_settings(), index_pages, Bars(pages, questions))
+        bars = instrument.Bars(pages, questions)
+        done = instrument.evaluate(request, load_settings(), index_pages, bars)
     for line in (*done.warnings, *done.failures):
         click.echo(printable(line), err=True)
     _print_json(done.figures) if as_json else click.echo(printable("\n".join(done.lines)))
@@ -206,6 +208,7 @@ class Progress:
         return self
 
     def __call__(self, done: int, total: int) -> None:
+        """Show that ``done`` of ``total`` are through."""
         if not sys.stderr.isatty():
             return
         if self._bar is None:

@@ -18,7 +18,7 @@ from rag.stores.common import check_meta
 from rag.types import Encoder, Hit, IndexMeta, Store, Vectors
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
     from rag.assistant import Assistant
 
@@ -55,11 +55,17 @@ def cosine_similarity(a: ArrayLike, b: ArrayLike) -> float:
 
     Raises: ValueError when their shapes differ.
     """
-    left, right = numpy.asarray(a, numpy.float64), numpy.asarray(b, numpy.float64)
+    left, right = _scaled(a), _scaled(b)
     if left.shape != right.shape or left.ndim != 1:
         raise ValueError(f"two vectors of one length are needed, got {left.shape}, {right.shape}")
     norms = float(numpy.linalg.norm(left) * numpy.linalg.norm(right))
     return float(numpy.clip(left @ right / norms, -1.0, 1.0)) if norms else 0.0
+
+
+def _scaled(vector: ArrayLike) -> NDArray[numpy.float64]:
+    """Return a vector's numbers brought to at most 1, so that no square of them is out of range."""
+    numbers = numpy.asarray(vector, numpy.float64)
+    return numbers / (numpy.abs(numbers).max(initial=0.0) or 1.0)
 
 
 def open_retriever(settings: Settings, store: Store) -> Retriever:

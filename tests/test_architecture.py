@@ -49,7 +49,15 @@ ALLOWED = {
     "rag.prompt": ("rag.types",),
     "rag.extract": ("rag.analysis", "rag.types"),
     "rag": ("rag",),
-    "indexer": ("indexer", "rag.analysis", "rag.api", "rag.errors", "rag.settings", "rag.stores", "rag.types"),
+    "indexer": (
+        "indexer",
+        "rag.analysis",
+        "rag.api",
+        "rag.errors",
+        "rag.settings",
+        "rag.stores",
+        "rag.types",
+    ),
     "cli": ("indexer", "rag"),
 }
 

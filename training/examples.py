@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-
 from words import Lexicon
 
 LONGEST_TEXT = 2_500
@@ -19,13 +18,13 @@ OPENING_SHARE = 0.3
 TIMES_AN_EPOCH = {
     "title-section.fr": 2,
     "index-section": 2,
-    "question-passage.piaf": 3,
-    "more-fr-admin": 2,
-    "synonyms.fr": 0.2,
+    "question-passage.piaf": 5,
+    "more-fr-admin": 4,
+    "synonyms.fr": 0.3,
 }
 ALIGNED_DOCUMENTS = "fr-en"
 NEIGHBOURS = "fr-en, neighbours"
-NEIGHBOURS_TIMES_AN_EPOCH = 1.0
+NEIGHBOURS_TIMES_AN_EPOCH = 2
 OPENINGS = {
     "fr": (
         "Comment|Comment faire pour|Où|Pourquoi|Quel est|Quels sont|Quelle est|Qu'est-ce que"

@@ -45,7 +45,7 @@ def main() -> None:
 def examples(
     pages: Path, questions: list[dict]
 ) -> tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]:
-    """Return the evidence (n, features), whether it answers (n,), and its question's number (n,)."""
+    """Return the evidence (n, features), whether it answers (n,), its question's number (n,)."""
     found: list[tuple[list[float], bool, int]] = []
     with tempfile.TemporaryDirectory() as folder:
         store = SqliteStore(Path(folder) / "index.sqlite3")
@@ -108,7 +108,7 @@ def report(rows: numpy.ndarray, labels: numpy.ndarray, groups: numpy.ndarray) ->
     for threshold in numpy.arange(0.1, 0.6, 0.05):
         kept = (chance >= threshold)[labels == 1].mean()
         refused = (chance < threshold)[labels == 0].mean()
-        print(f"threshold {threshold:.2f}: right answers kept {kept:.2f}, others refused {refused:.2f}")
+        print(f"threshold {threshold:.2f}: right kept {kept:.2f}, others refused {refused:.2f}")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 import torch.nn.functional as F  # noqa: N812
-
 from words import SPECIALS, character_ngrams
 
 RARE = 2e-4

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
-
 from examples import Pairs
 
 LONGEST_TEXT_TOKENS = 64

@@ -20,11 +20,10 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
-from tokenizers import Tokenizer
-
 from examples import Pairs, Sampler, all_words, read_pairs
 from rows import Batch, Table, first_rows
 from teacher import Teacher
+from tokenizers import Tokenizer
 from words import SPECIALS, Lexicon, Spelling, new_tokenizer, train_tokenizer
 
 MODULES = "sentence_transformers.models."
@@ -42,7 +41,7 @@ class Recipe:
     rate: float = 5e-3
     warm_up_steps: int = 50
     spelling_share: float = 0.9
-    typo_rate: float = 0.04
+    typo_rate: float = 0.06
     typo_variants: int = 3
     first_rows_kept: float = 0.3
     seed: int = 0

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+import hashlib
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,12 @@ def read_questions(path: Path, known: Collection[str]) -> tuple[Question, ...]:
     if not any(question.answered_by for question in questions.values()):
         raise DatasetError(f"{path}: no question names a page that answers it.")
     return tuple(questions.values())
+
+
+def fingerprint(questions: Iterable[Question]) -> str:
+    """Return what tells one set of questions and judgements from another."""
+    said = sorted((q.id, q.text, sorted(q.judged.items())) for q in questions)
+    return hashlib.sha256(orjson.dumps(said)).hexdigest()[:16]
 
 
 def _check_files(folder: Path) -> None:
@@ -209,7 +216,7 @@ def _own_question(row: Mapping[str, Any], where: str, known: Collection[str]) ->
     pages = [*([] if row.get("page") is None else [row["page"]])]
     pages += others if isinstance(others, list) else [others]
     for page in pages:
-        if page not in known:
+        if not isinstance(page, str) or page not in known:
             raise DatasetError(
                 f"{where}: the page {page!r} is not in the index. Correct its id, or index it:"
                 " python cli.py index corpus/"

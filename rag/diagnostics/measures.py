@@ -14,7 +14,7 @@ from typing import Any
 import numpy
 
 from rag import gate
-from rag.diagnostics.datasets import Question
+from rag.diagnostics.datasets import Question, fingerprint
 from rag.diagnostics.refusals import Verdict, calibration, refusals
 from rag.diagnostics.significance import confidence_intervals
 from rag.errors import ConfigError
@@ -60,7 +60,6 @@ def ask_all(
         rankings = _rankings(found)
         right = bool(set(rankings[FUSED][:1]) & question.answered_by)
         verdict = Verdict(
-            question.group,
             answerable=bool(question.answered_by),
             right=right,
             refused=not gate.answers(found.evidence),
@@ -89,6 +88,7 @@ def summarise(outcomes: Sequence[Outcome], names: Sequence[str] = MEASURES) -> d
         "legs": legs,
         "gate": {"threshold": gate.THRESHOLD, **refusals(verdicts), **calibration(verdicts)},
         "question_ms": {"median": middle, "p95": slow},
+        "set": fingerprint(outcome.question for outcome in outcomes),
         "per_query": fused,
     }
 

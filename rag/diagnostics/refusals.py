@@ -17,7 +17,6 @@ class Verdict:
     ``probability`` foretells.
     """
 
-    group: str
     answerable: bool
     right: bool
     refused: bool
@@ -37,6 +36,7 @@ def refusals(verdicts: Sequence[Verdict]) -> dict[str, Any]:
         "refusal_precision": rightly / len(refused) if refused and hopeless else None,
         "refusal_recall": rightly / len(hopeless) if hopeless else None,
         "refused": len(refused),
+        "wrongly_refused": len(refused) - rightly,
         "unanswerable": len(hopeless),
     }
 

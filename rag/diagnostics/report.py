@@ -57,7 +57,7 @@ def report_lines(report: Mapping[str, Any], names: Sequence[str]) -> list[str]:
     return [
         *lines,
         "",
-        *_gate_lines(report["gate"], report["groups"]),
+        *_gate_lines(report),
         "",
         f"{settings['pages']} pages, {report['chunks']} chunks in {settings['store']}, encoder"
         f" {settings['encoder'] or 'none'}: {report['seconds']:.1f} s;"
@@ -73,26 +73,27 @@ def left_out_line(left_out: Sequence[str]) -> str:
 
 def comparison_lines(compared: Mapping[str, Any]) -> list[str]:
     """Return each measure's difference between two runs, and whether chance explains it."""
-    rows = [["", "A", "B", "B - A", "p", ""]]
+    rows = [["", "A", "B", "B - A", "p", f"significant at {LEVEL:.0%}"]]
     for name, found in compared["measures"].items():
         rows.append([name, *_difference_cells(found)])
     return [*_table(rows), f"{compared['queries']} queries, paired randomisation test"]
 
 
 def _difference_cells(found: Difference) -> list[str]:
-    verdict = "significant" if found.significant else "not significant"
     means = [f"{found.a:.4f}", f"{found.b:.4f}", f"{found.difference:+.4f}"]
-    return [*means, f"{found.p:.4f}", f"{verdict} at {LEVEL:.0%}"]
+    return [*means, f"{found.p:.4f}", "yes" if found.significant else "no"]
 
 
-def _gate_lines(gate: Mapping[str, Any], groups: Mapping[str, Any]) -> Iterator[str]:
-    if gate["refusal_recall"] is None:
-        yield f"Evidence gate: {gate['refused']} questions refused that the pages answer"
-    else:
-        rows = [["refused for want of evidence", "precision", "recall"]]
-        named = {name: found for name, found in groups.items() if "refusal_recall" in found}
-        for name, found in named.items():
-            rows.append([name, *map(_number, _refusal_figures(found))])
+def _gate_lines(report: Mapping[str, Any]) -> Iterator[str]:
+    gate = report["gate"]
+    wrongly = gate["wrongly_refused"]
+    yield f"Evidence gate: {wrongly} of {report['queries']} questions with an answer are refused"
+    rows = [["refusals", "precision", "recall"]]
+    for name, found in report["groups"].items():
+        if "refusal_recall" in found:
+            figures = found["refusal_precision"], found["refusal_recall"]
+            rows.append([name, *map(_number, figures)])
+    if len(rows) > 1:
         yield from _table(rows)
     yield f"Expected calibration error {gate['calibration_error']:.4f}"
     table = [["probability", "queries", "foretold", "right"]]
@@ -100,10 +101,6 @@ def _gate_lines(gate: Mapping[str, Any], groups: Mapping[str, Any]) -> Iterator[
         span = f"{row['from']:.1f} to {row['to']:.1f}"
         table.append([span, str(row["queries"]), _number(row["foretold"]), _number(row["right"])])
     yield from _table(table)
-
-
-def _refusal_figures(found: Mapping[str, Any]) -> tuple[float | None, float | None]:
-    return found["refusal_precision"], found["refusal_recall"]
 
 
 def _cells(found: Mapping[str, Any], names: Sequence[str]) -> list[str]:

@@ -12,7 +12,7 @@ import orjson
 
 from rag.errors import DatasetError
 
-RESAMPLES = 2_000
+RESAMPLES = 1_000
 PERMUTATIONS = 20_000
 CONFIDENCE = 0.95
 LEVEL = 0.05
@@ -53,12 +53,17 @@ def compare(first: Path, second: Path) -> dict[str, Any]:
 
     Raises: DatasetError when a file is no such report or when they are of different questions.
     """
-    a, b = _read_report(first), _read_report(second)
+    (set_a, a), (set_b, b) = _read_report(first), _read_report(second)
     if a.keys() != b.keys():
         alone = sorted(a.keys() ^ b.keys())
         raise DatasetError(
             f"{first} and {second} are about different questions: {len(alone)} stand in one only,"
             f" such as {alone[0]!r}. Evaluate both with the same set."
+        )
+    if set_a != set_b:
+        raise DatasetError(
+            f"{first} and {second} number their questions alike, but ask or judge other things."
+            " Evaluate both with the same set."
         )
     return {"queries": len(a), "measures": differences(a, b)}
 
@@ -97,12 +102,12 @@ def _table(values: PerQuestion, ids: Sequence[str], names: Sequence[str]) -> Any
     return numpy.array([[values[i][name] for name in names] for i in ids], numpy.float64)
 
 
-def _read_report(path: Path) -> PerQuestion:
+def _read_report(path: Path) -> tuple[str, PerQuestion]:
     try:
         report = orjson.loads(path.read_bytes())
         values: PerQuestion = report["per_query"]
         if _is_table(values):
-            return values
+            return report["set"], values
     except OSError as error:
         raise DatasetError(f"{path} cannot be read: {error}") from None
     except (ValueError, KeyError, TypeError, AttributeError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -78,4 +79,6 @@ class OllamaEncoder:
 
     @cached_property
     def _client(self) -> ollama.Client:
-        return ollama.Client(host=self._url, timeout=self._timeout_s)
+        client = ollama.Client(host=self._url, timeout=self._timeout_s)
+        weakref.finalize(self, client.close)
+        return client

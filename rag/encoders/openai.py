@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,6 +38,7 @@ class OpenAIEncoder:
             timeout=timeout_s,
             max_retries=1,
         )
+        weakref.finalize(self, self._client.close)
         self._dimension: int = self._probe(openai.BadRequestError).shape[1]
 
     @property

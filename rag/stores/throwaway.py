@@ -49,7 +49,7 @@ def _opened(settings: Settings) -> Iterator[Store]:
 
 
 def _remove_from_elasticsearch(settings: Settings) -> None:
-    from rag.stores.elasticsearch_client import WRITE_TIMEOUT_S, Server
+    from rag.stores.elasticsearch.client import WRITE_TIMEOUT_S, Server
 
     server = Server(settings)
     try:

@@ -11,7 +11,8 @@ from elasticsearch import Elasticsearch
 
 from rag.errors import ConfigError, HelpError, IndexMismatch, SearchUnavailable
 from rag.settings import Settings
-from rag.stores import elasticsearch_bulk, open_store
+from rag.stores import open_store
+from rag.stores.elasticsearch import bulk
 from rag.types import Store
 from tests.contract.conftest import META, TIMEOUT_S, chunk, found_by_words, record, vector, write
 from tests.contract.proxy import Proxy
@@ -101,7 +102,7 @@ def test_a_busy_server_is_tried_again_and_nothing_is_lost_or_doubled(
     proxied: tuple[Store, Proxy], fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, proxy = proxied
-    monkeypatch.setattr(elasticsearch_bulk, "PAUSES_S", (0.1, 0.2))
+    monkeypatch.setattr(bulk, "PAUSES_S", (0.1, 0.2))
     proxy.faults = [fault.removesuffix(" twice")] * (2 if fault.endswith("twice") else 1)
     write(store, {f"p{n}": [chunk(f"p{n}", f"texte {n}")] for n in range(10)})
     assert proxy.faults == []
@@ -112,7 +113,7 @@ def test_a_server_that_stays_busy_is_given_up_with_the_command_to_run(
     proxied: tuple[Store, Proxy], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, proxy = proxied
-    monkeypatch.setattr(elasticsearch_bulk, "PAUSES_S", (0.1, 0.2))
+    monkeypatch.setattr(bulk, "PAUSES_S", (0.1, 0.2))
     proxy.faults = ["whole 503"] * 3
     with pytest.raises(SearchUnavailable, match=r"Nothing was published.*cli\.py index"):
         write(store, {"p": [chunk("p", "texte")]})

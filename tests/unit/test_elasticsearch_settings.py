@@ -10,7 +10,7 @@ import pytest
 from rag.errors import ConfigError, IndexMismatch
 from rag.settings import Settings
 from rag.stores.common import check_meta
-from rag.stores.elasticsearch_client import Server, make_client
+from rag.stores.elasticsearch.client import Server, make_client
 from rag.types import IndexMeta
 
 URL = "https://aide.example:9243/search"

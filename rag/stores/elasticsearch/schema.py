@@ -1,4 +1,4 @@
-"""How pages and chunks lie in an Elasticsearch index: analyzers, mapping, documents, queries.
+"""How pages and chunks lie in an Elasticsearch index: analyzers, mapping, documents.
 
 A chunk's words stand under its language (``fr.title`` or ``en.title``, …), so that each field is
 stemmed by one analyzer, which takes the steps of `rag.analysis` in their order. A question's words
@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from rag import analysis
-from rag.types import Action, Chunk, IndexMeta, PageRecord, Vectors
+from rag.types import Action, Chunk, IndexMeta, PageRecord
 
-MAX_RESULTS = 10_000
-MAX_WORDS = 128
 VECTOR = "vector"
 QUESTION = "question"
 SPELLING = "spelling"
@@ -165,79 +163,6 @@ def read_record(source: Mapping[str, Any]) -> PageRecord:
     for name in ("chunk_ids", "see_also", "questions"):
         values[name] = tuple(values[name])
     return PageRecord(**values)
-
-
-def vector_search(vector: Vectors, k: int) -> dict[str, Any]:
-    """Return the search of the k nearest by cosine, whose score is (1 + cosine) / 2.
-
-    It collects more than k, so that equal vectors are cut by their ids.
-    """
-    near = min(max(4 * k, k + 100), MAX_RESULTS)
-    knn = {
-        "field": VECTOR,
-        "query_vector": [float(number) for number in vector],
-        "k": near,
-        "num_candidates": near,
-    }
-    return _best({"knn": knn}, k)
-
-
-def text_search(words: Sequence[str], k: int) -> dict[str, Any]:
-    """Return the BM25F search (combined_fields) of the first 128 words; each stem counts once."""
-    distinct = {analysis.query_stems(word): word for word in reversed(words[:MAX_WORDS])}
-    return _best(_in_any_field(" ".join(reversed(distinct.values()))), k)
-
-
-def count_search(words: Sequence[str]) -> dict[str, Any]:
-    """Return the search that counts all chunks and, for each word, those that hold it."""
-    body = {"size": 0, "track_total_hits": True, "query": {"term": {"kind": "chunk"}}}
-    if not words:
-        return body
-    filters = [_in_any_field(word) for word in words[:MAX_WORDS]]
-    return {**body, "aggs": {"words": {"filters": {"filters": filters}}}}
-
-
-def spelling_search(words: Sequence[str]) -> dict[str, Any]:
-    """Return the search that counts the chunks of folded words and lists words one edit away."""
-    near = {
-        "field": SPELLING,
-        "analyzer": "keyword",
-        "suggest_mode": "missing",
-        "sort": "frequency",
-        "size": 50,
-        "max_edits": 1,
-        "prefix_length": 1,
-        "min_word_length": 1,
-        "accuracy": 0.0,
-    }
-    held = [{"term": {SPELLING: word}} for word in words[:MAX_WORDS]]
-    return {
-        "size": 0,
-        "track_total_hits": False,
-        "aggs": {"words": {"filters": {"filters": held}}},
-        "suggest": {
-            str(n): {"text": word, "term": near} for n, word in enumerate(words[:MAX_WORDS])
-        },
-    }
-
-
-def _best(query: dict[str, Any], k: int) -> dict[str, Any]:
-    return {
-        "size": min(k, MAX_RESULTS),
-        "query": query,
-        "sort": ["_score", {"id": "asc"}],
-        "_source": False,
-        "track_total_hits": False,
-    }
-
-
-def _in_any_field(words: str) -> dict[str, Any]:
-    fields = [
-        f"{lang}.{field}^{weight:g}"
-        for lang in analysis.STEMMERS
-        for field, weight in analysis.FIELD_WEIGHTS.items()
-    ]
-    return {"combined_fields": {"query": words, "fields": fields}}
 
 
 def _text_fields(lang: str) -> dict[str, Any]:

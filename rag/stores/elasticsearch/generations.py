@@ -17,9 +17,9 @@ from typing import Any
 from rag.errors import HelpError, IndexMismatch
 from rag.settings import Settings
 from rag.stores.common import MAKE, REBUILD, check_meta
-from rag.stores.elasticsearch_client import METADATA_TIMEOUT_S, WRITE_TIMEOUT_S, Server
-from rag.stores.elasticsearch_lock import BuildLock
-from rag.stores.elasticsearch_schema import index_settings, mapping, read_record
+from rag.stores.elasticsearch.client import METADATA_TIMEOUT_S, WRITE_TIMEOUT_S, Server
+from rag.stores.elasticsearch.lock import BuildLock
+from rag.stores.elasticsearch.schema import index_settings, mapping, read_record
 from rag.types import IndexMeta, PageRecord
 
 

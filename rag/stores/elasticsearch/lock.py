@@ -13,7 +13,7 @@ from typing import Any
 from elasticsearch import ConflictError
 
 from rag.errors import HelpError, IndexBusy
-from rag.stores.elasticsearch_client import METADATA_TIMEOUT_S, Server
+from rag.stores.elasticsearch.client import METADATA_TIMEOUT_S, Server
 
 BEAT_S = 15.0
 STALE_S = 120.0

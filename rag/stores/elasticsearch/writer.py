@@ -7,12 +7,12 @@ import random
 from collections.abc import Sequence
 
 from rag.errors import HelpError
-from rag.stores import elasticsearch_generations as generations
 from rag.stores.common import REBUILD, check_meta
-from rag.stores.elasticsearch_bulk import Bulk, packs_vectors
-from rag.stores.elasticsearch_client import WRITE_TIMEOUT_S, Server
-from rag.stores.elasticsearch_lock import BuildLock
-from rag.stores.elasticsearch_schema import (
+from rag.stores.elasticsearch import generations
+from rag.stores.elasticsearch.bulk import Bulk, packs_vectors
+from rag.stores.elasticsearch.client import WRITE_TIMEOUT_S, Server
+from rag.stores.elasticsearch.lock import BuildLock
+from rag.stores.elasticsearch.schema import (
     VECTOR,
     chunk_document,
     record_document,

@@ -13,7 +13,7 @@ import orjson
 
 from rag.errors import HelpError, SearchUnavailable
 from rag.stores.common import MAKE
-from rag.stores.elasticsearch_client import (
+from rag.stores.elasticsearch.client import (
     METADATA_TIMEOUT_S,
     WRITE_TIMEOUT_S,
     Server,

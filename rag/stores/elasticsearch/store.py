@@ -7,22 +7,16 @@ from typing import Any
 
 from rag.errors import IndexMissing
 from rag.settings import Settings
-from rag.stores import elasticsearch_generations as generations
-from rag.stores.elasticsearch_client import WRITE_TIMEOUT_S, Server
-from rag.stores.elasticsearch_generations import setup
-from rag.stores.elasticsearch_schema import (
-    VECTOR,
+from rag.stores.elasticsearch import generations
+from rag.stores.elasticsearch.client import WRITE_TIMEOUT_S, Server
+from rag.stores.elasticsearch.queries import (
     count_search,
-    read_chunk,
-    read_record,
-    record_id,
     spelling_search,
     text_search,
     vector_search,
 )
+from rag.stores.elasticsearch.schema import VECTOR, read_chunk, read_record, record_id
 from rag.types import Chunk, IndexMeta, PageRecord, SearchLegs, StoreWriter, Vectors
-
-__all__ = ["ElasticsearchStore", "setup"]
 
 
 class ElasticsearchStore:
@@ -52,7 +46,7 @@ class ElasticsearchStore:
 
     def writer(self, meta: IndexMeta, *, full: bool) -> StoreWriter:
         """Begin a run. Raises: IndexBusy naming the other run, IndexMismatch."""
-        from rag.stores.elasticsearch_writer import ElasticsearchWriter
+        from rag.stores.elasticsearch.writer import ElasticsearchWriter
 
         return ElasticsearchWriter(self._server, meta, full=full)
 

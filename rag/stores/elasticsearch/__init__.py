@@ -1,0 +1,6 @@
+"""The Elasticsearch store: chunks, words and vectors behind an alias. Nothing else imports it."""
+
+from rag.stores.elasticsearch.generations import setup
+from rag.stores.elasticsearch.store import ElasticsearchStore
+
+__all__ = ["ElasticsearchStore", "setup"]

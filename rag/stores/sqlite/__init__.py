@@ -1,0 +1,5 @@
+"""The embedded store: one SQLite file in WAL mode; FTS5 for words, one matrix for vectors."""
+
+from rag.stores.sqlite.store import SqliteStore
+
+__all__ = ["SqliteStore"]

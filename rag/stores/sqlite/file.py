@@ -1,0 +1,107 @@
+"""The index file: its tables, connections, errors, and rows as values."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rag import analysis
+from rag.errors import SearchUnavailable
+from rag.types import Action, Chunk, IndexMeta, PageRecord
+
+SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS pages (id TEXT PRIMARY KEY, root TEXT NOT NULL,"
+    " hash TEXT NOT NULL, title TEXT NOT NULL, url TEXT NOT NULL, lang TEXT NOT NULL,"
+    " chunk_ids TEXT NOT NULL, links TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS chunks (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
+    " page TEXT NOT NULL, position INTEGER NOT NULL, title TEXT NOT NULL, headings TEXT NOT NULL,"
+    " url TEXT NOT NULL, lang TEXT NOT NULL, text TEXT NOT NULL, questions TEXT NOT NULL)",
+    "CREATE INDEX IF NOT EXISTS chunks_of_page ON chunks (page)",
+    "CREATE TABLE IF NOT EXISTS vectors (number INTEGER PRIMARY KEY, vector BLOB NOT NULL)",
+    "CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5(title, headings, questions, text,"
+    " tokenize = \"unicode61 remove_diacritics 0 tokenchars ''''\")",
+    "CREATE VIRTUAL TABLE IF NOT EXISTS vocabulary USING fts5vocab(words, row)",
+    "CREATE TABLE IF NOT EXISTS spellings (word TEXT PRIMARY KEY, chunks INTEGER NOT NULL)",
+)
+TABLES = ("meta", "pages", "chunks", "vectors", "vocabulary", "words", "spellings")
+BUSY_MS = 5_000
+PAGE_COLUMNS = "id, root, hash, title, url, lang, chunk_ids, links"
+CHUNK_COLUMNS = "id, page, position, title, headings, url, lang, text, questions"
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open the file; a statement waits up to `BUSY_MS` for another writer."""
+    connection = sqlite3.connect(
+        path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False
+    )
+    connection.execute("PRAGMA synchronous = NORMAL")
+    return connection
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Map SQLite's errors to ours, at one seam."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise SearchUnavailable(
+            f"The index {path} cannot be used ({error}). Check the disk's space and the folder's"
+            " permissions, then run: python cli.py index corpus/"
+        ) from error
+    except sqlite3.DatabaseError as error:
+        raise SearchUnavailable(
+            f"The index {path} is damaged ({error}). Delete the file, then run:"
+            " python cli.py index corpus/"
+        ) from error
+
+
+def read_value(connection: sqlite3.Connection, key: str) -> str | None:
+    """Return a value of the meta table, None when it is not there."""
+    row = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+    return None if row is None else str(row[0])
+
+
+def read_meta(connection: sqlite3.Connection) -> IndexMeta | None:
+    """Return what the index says of itself, None when nothing was published."""
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone() is None:
+        return None
+    values = dict(connection.execute("SELECT key, value FROM meta").fetchall())
+    if "encoder" not in values:
+        return None
+    return IndexMeta(values["encoder"], int(values["dimension"]), int(values["schema"]))
+
+
+def read_chunk(row: tuple[Any, ...]) -> Chunk:
+    """Return the chunk of a row of `CHUNK_COLUMNS`."""
+    chunk_id, page, position, title, headings, url, lang, text, questions = row
+    path = tuple(json.loads(headings))
+    asked = tuple(questions.split("\n")) if questions else ()
+    return Chunk(chunk_id, page, position, title, path, url, lang, text, asked)
+
+
+def read_record(row: tuple[Any, ...]) -> PageRecord:
+    """Return the page of a row of `PAGE_COLUMNS`."""
+    page_id, root, digest, title, url, lang, chunk_ids, links_text = row
+    links = json.loads(links_text)
+    return PageRecord(
+        id=page_id,
+        root=root,
+        hash=digest,
+        title=title,
+        url=url,
+        lang=lang,
+        chunk_ids=tuple(json.loads(chunk_ids)),
+        see_also=tuple(links["see_also"]),
+        actions=tuple(Action(**action) for action in links["actions"]),
+        questions=tuple(links["questions"]),
+    )
+
+
+def spellings(*texts: str) -> set[str]:
+    """Return the distinct folded words of the texts."""
+    return {analysis.fold(word) for text in texts for word in analysis.words(text)}

@@ -1,0 +1,191 @@
+"""Reading an index file: exact cosine over one matrix, BM25 by FTS5, spellings."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy
+from rapidfuzz.distance import OSA
+
+from rag import analysis
+from rag.errors import IndexMissing
+from rag.stores.sqlite.file import (
+    CHUNK_COLUMNS,
+    PAGE_COLUMNS,
+    connect,
+    explained,
+    read_chunk,
+    read_meta,
+    read_record,
+    read_value,
+)
+from rag.stores.sqlite.writer import SqliteWriter
+from rag.types import Chunk, IndexMeta, PageRecord, SearchLegs, StoreWriter, Vectors
+
+ID_BATCH = 500
+
+
+class SqliteStore:
+    """Search an index file. Safe to share between threads; a publish elsewhere is seen at once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.RLock()
+        self._connection: sqlite3.Connection | None = None
+        self._generation = -1
+        self._ids: list[str] = []
+        self._matrix: Vectors = numpy.empty((0, 0), numpy.float32)
+
+    def meta(self) -> IndexMeta | None:
+        """Return what the index says of itself, None when there is none."""
+        if not self._path.exists():
+            return None
+        with self._reading() as connection:
+            return read_meta(connection)
+
+    def records(self) -> dict[str, PageRecord]:
+        """Return every page by its id."""
+        if self.meta() is None:
+            return {}
+        with self._reading() as connection:
+            rows = connection.execute(f"SELECT {PAGE_COLUMNS} FROM pages ORDER BY id")
+            return {row[0]: read_record(row) for row in rows}
+
+    def count(self) -> int:
+        """Return the number of chunks."""
+        if self.meta() is None:
+            return 0
+        with self._reading() as connection:
+            return int(connection.execute("SELECT count(*) FROM chunks").fetchone()[0])
+
+    def writer(self, meta: IndexMeta, *, full: bool) -> StoreWriter:
+        """Begin a run in one transaction. Raises: IndexBusy, IndexMismatch."""
+        return SqliteWriter(self._path, meta, full=full)
+
+    def search(
+        self, vector: Vectors | None, words: Sequence[str], k: int, timeout_s: float
+    ) -> SearchLegs:
+        """Search the matrix exactly and the words by FTS5's BM25, in one snapshot."""
+        with self._searching() as connection:
+            connection.execute("BEGIN")
+            try:
+                knn = [] if vector is None else self._search_vector(connection, vector, k)
+                bm25 = _search_words(connection, words, k)
+                frequencies = [_frequency(connection, word) for word in words]
+                total = connection.execute("SELECT count(*) FROM chunks").fetchone()[0]
+            finally:
+                connection.execute("COMMIT")
+        return SearchLegs(knn, bm25, frequencies, int(total))
+
+    def nearest_words(self, words: Sequence[str], timeout_s: float) -> dict[str, str]:
+        """Return, for each folded word, itself when held, else the nearest word held."""
+        with self._searching() as connection:
+            found = {word: _nearest_word(connection, word) for word in words}
+        return {word: near for word, near in found.items() if near}
+
+    def chunks(self, ids: Sequence[str], timeout_s: float) -> dict[str, Chunk]:
+        """Return the chunks of these ids that exist."""
+        return {row[0]: read_chunk(row) for row in self._rows("chunks", CHUNK_COLUMNS, ids)}
+
+    def pages(self, ids: Sequence[str], timeout_s: float) -> dict[str, PageRecord]:
+        """Return the pages of these ids that exist."""
+        return {row[0]: read_record(row) for row in self._rows("pages", PAGE_COLUMNS, ids)}
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _rows(self, table: str, columns: str, ids: Sequence[str]) -> list[tuple[Any, ...]]:
+        rows: list[tuple[Any, ...]] = []
+        with self._searching() as connection:
+            for start in range(0, len(ids), ID_BATCH):
+                batch = list(ids[start : start + ID_BATCH])
+                marks = ",".join("?" * len(batch))
+                sql = f"SELECT {columns} FROM {table} WHERE id IN ({marks})"
+                rows.extend(connection.execute(sql, batch))
+        return rows
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, explained(self._path):
+            if self._connection is None:
+                self._connection = connect(self._path)
+            yield self._connection
+
+    @contextmanager
+    def _searching(self) -> Iterator[sqlite3.Connection]:
+        if self.meta() is None:
+            raise IndexMissing(
+                f"Nothing is indexed in {self._path}. Index your pages: python cli.py index corpus/"
+            )
+        with self._reading() as connection:
+            yield connection
+
+    def _search_vector(
+        self, connection: sqlite3.Connection, vector: Vectors, k: int
+    ) -> list[tuple[str, float]]:
+        self._load_matrix(connection)
+        if not vector.any() or not self._ids:
+            return []
+        scores = self._matrix @ vector
+        kept = numpy.arange(len(scores))
+        if len(scores) > k:
+            kept = numpy.flatnonzero(scores >= numpy.partition(scores, -k)[-k])
+        # rows stand in the order of their ids: a stable sort gives ties to the lower one
+        best = kept[numpy.argsort(-scores[kept], kind="stable")][:k]
+        return [(self._ids[row], float(scores[row])) for row in best]
+
+    def _load_matrix(self, connection: sqlite3.Connection) -> None:
+        generation = int(read_value(connection, "generation") or 0)
+        if generation == self._generation:
+            return
+        rows = connection.execute(
+            "SELECT id, vector FROM chunks JOIN vectors USING (number) ORDER BY id"
+        ).fetchall()
+        self._ids = [row[0] for row in rows]
+        flat = numpy.frombuffer(b"".join(row[1] for row in rows), numpy.float32)
+        self._matrix = flat.reshape(len(rows), -1) if rows else flat.reshape(0, 0)
+        self._generation = generation
+
+
+def _search_words(
+    connection: sqlite3.Connection, words: Sequence[str], k: int
+) -> list[tuple[str, float]]:
+    if not words:
+        return []
+    terms = sorted({stem for word in words for stem in analysis.query_stems(word)})
+    weights = ", ".join(str(weight) for weight in analysis.FIELD_WEIGHTS.values())
+    rows = connection.execute(
+        f"SELECT chunks.id, found.score FROM (SELECT rowid AS number, -bm25(words, {weights})"
+        " AS score FROM words WHERE words MATCH ?) AS found"
+        " JOIN chunks USING (number) ORDER BY found.score DESC, chunks.id LIMIT ?",
+        (" OR ".join(f'"{term}"' for term in terms), k),
+    )
+    return [(row[0], float(row[1])) for row in rows]
+
+
+def _frequency(connection: sqlite3.Connection, word: str) -> int:
+    stems = analysis.query_stems(word)
+    marks = ",".join("?" * len(stems))
+    sql = f"SELECT max(doc) FROM vocabulary WHERE term IN ({marks})"
+    return int(connection.execute(sql, stems).fetchone()[0] or 0)
+
+
+def _nearest_word(connection: sqlite3.Connection, word: str) -> str | None:
+    if connection.execute("SELECT 1 FROM spellings WHERE word = ?", (word,)).fetchone():
+        return word
+    rows = connection.execute(
+        "SELECT word, chunks FROM spellings WHERE word >= ? AND word < ?"
+        " AND length(word) BETWEEN ? AND ?",
+        (word[:1], word[:1] + "\U0010ffff", len(word) - 1, len(word) + 1),
+    )
+    near = [(-count, held) for held, count in rows if OSA.distance(held, word) == 1]
+    return min(near)[1] if near else None
