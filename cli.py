@@ -25,17 +25,20 @@ class ExplainingGroup(click.Group):
         try:
             return super().invoke(ctx)
         except HelpError as error:
-            said = str(error)
+            return self._explain(ctx, error, str(error))
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise  # click says these itself
         except Exception as error:
             said = f"{type(error).__name__}: {error}. See where: python cli.py --debug …"
+            return self._explain(ctx, error, said)
+
+    def _explain(self, ctx: click.Context, error: Exception, said: str) -> None:
         if ctx.params.get("debug"):
             import traceback
 
-            traceback.print_exc()
+            traceback.print_exception(error)
         click.echo(f"Error: {printable(said)}", err=True)
-        return ctx.exit(FAILED)
+        ctx.exit(FAILED)
 
 
 @click.group(cls=ExplainingGroup, invoke_without_command=True)

@@ -33,7 +33,7 @@ from rag.settings import Settings
 ROOT = Path(__file__).resolve().parent.parent
 MARK = re.compile(r"(<!-- run(?:, first (\d+) lines)? -->\n```console\n)(.*?)(```)", re.DOTALL)
 # what depends on the encoder or on the machine
-VARYING = re.compile(r"\d+\.\d+|\d+(?= (?:chunks|written|unchanged)\b)|(?<=fused) +(?=\d)")
+VARYING = re.compile(r"\d+\.\d+|\d+(?= (?:chunks|written|unchanged)\b)")
 OUR_SETTINGS = ("AI_", "ELASTICSEARCH_", "HELP_", "OLLAMA_", "OPENAI_")
 NOTE = "<!-- Made by docs/generate.py: change the code, then run `make docs`. -->\n"
 SHOWN = 'python cli.py ask --no-llm "Comment créer un client ?"'
@@ -123,7 +123,7 @@ def _transcript(command: str, run: Run, most: int) -> str:
 def terminal_picture(run: Run) -> str:
     """Return docs/terminal.svg: a terminal with a question and its answer."""
     said = [f"$ {SHOWN}", *run(SHOWN).rstrip().splitlines()]
-    lines = [part for line in said for part in (wrap(line, COLUMNS) or [""])]
+    lines = [part for line in said for part in wrap(line, COLUMNS, break_on_hyphens=False) or [""]]
     width = round(COLUMNS * COLUMN_PX + 2 * MARGIN_PX)
     height = LINE_PX * (len(lines) + 1) + 2 * MARGIN_PX
     rows = "\n".join(_picture_line(number, line) for number, line in enumerate(lines))

@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import time
-import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from indexer.chunker import chunk_page
-from indexer.loader import Candidate, find_pages, hash_page, load_page, read_page
+from indexer.loader import Candidate, hash_page, load_page, read_page
+from indexer.sources import Skip, find_candidates, is_named, no_page, place
 from rag.api import index_meta
 from rag.errors import CorpusError
 from rag.stores.common import check_meta
 from rag.types import Chunk, Encoder, Page, PageRecord, Store, StoreWriter, Vectors
 
 ENCODE_BATCH = 512  # chunks: enough to fill an encoder's batch, little enough to hold in memory
-SHOWN_REASONS = 3
 OnProgress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Skip:
-    """Name a page that is not in the index, and why."""
-
-    page: str
-    reason: str
 
 
 @dataclass(slots=True)
@@ -71,7 +61,7 @@ def run(
     start = time.monotonic()
     known = {} if full else _known_pages(store, encoder)
     report = Report()
-    candidates = _candidates(sources, known, report)
+    candidates, report.skipped = find_candidates(sources, known)
     unread: set[str] = set()
     changes = _changes(candidates, known, encoder, report, unread=unread, on_progress=on_progress)
     gone = _gone(sources, candidates, known, unread)
@@ -90,61 +80,6 @@ def _known_pages(store: Store, encoder: Encoder) -> dict[str, PageRecord]:
         return {}
     check_meta(meta, index_meta(encoder))
     return store.records()
-
-
-def _candidates(
-    sources: Sequence[Path], known: dict[str, PageRecord], report: Report
-) -> list[Candidate]:
-    found = find_pages(sources)
-    report.skipped += [Skip(error.page, error.reason) for error in found.skipped]
-    roots = {record.root for record in known.values()}
-    mapped = [_under_known_root(candidate, roots) for candidate in found.candidates]
-    candidates: dict[str, Candidate] = {}
-    for candidate in mapped:
-        other = _taken(candidate, known.get(candidate.id))
-        if other is None:
-            candidates.setdefault(candidate.id, candidate)
-        else:
-            report.skipped.append(Skip(candidate.id, f"same id as {other}"))
-    if not candidates:
-        raise _no_page(sources, report)
-    return list(candidates.values())
-
-
-def _no_page(sources: Sequence[Path], report: Report) -> CorpusError:
-    names = ", ".join(str(source) for source in sources) or "--full"
-    reasons = "; ".join(f"{skip.page}: {skip.reason}" for skip in report.skipped[:SHOWN_REASONS])
-    if reasons:
-        return CorpusError(names, f"no page there can be read ({reasons}). Nothing was changed.")
-    return CorpusError(
-        names,
-        "no help page there (.md, .html, .txt, .rst, .page, .pdf, .docx). Name a folder"
-        " that holds some: python cli.py index corpus/",
-    )
-
-
-def _under_known_root(candidate: Candidate, roots: set[str]) -> Candidate:
-    """Give a page of a file or folder named alone the id that it has in the folder around it."""
-    folder = _place(candidate.root)
-    for root in sorted(roots, key=len, reverse=True):
-        if folder != Path(root) and folder.is_relative_to(root):
-            prefix = unicodedata.normalize("NFC", folder.relative_to(root).as_posix())
-            page_id = f"{prefix}/{candidate.id}"
-            return Candidate(Path(root), page_id, candidate.path, candidate.size_bytes)
-    return candidate
-
-
-def _taken(candidate: Candidate, old: PageRecord | None) -> Path | None:
-    """Return the other file that stands in the index under this id, if it is still there."""
-    if old is None or Path(old.root) == _place(candidate.root):
-        return None
-    other = Path(old.root, old.id)
-    return other if other.exists() and not other.samefile(candidate.path) else None
-
-
-def _place(path: Path) -> Path:
-    """Return an absolute path without ``..``; links stay, so that a moved target is not another."""
-    return Path(os.path.normpath(path.absolute()))
 
 
 def _changes(
@@ -177,7 +112,7 @@ def _changes(
 
 def _change(candidate: Candidate, old: PageRecord | None, encoder: Encoder) -> Change | None:
     data = read_page(candidate)
-    digest, root = hash_page(data), str(_place(candidate.root))
+    digest, root = hash_page(data), str(place(candidate.root))
     if old is not None and (old.hash, old.root) == (digest, root):
         return None
     page = load_page(candidate, data)
@@ -213,19 +148,12 @@ def _gone(
 
     These are the pages of the sources named that are there no more, and those that were unread.
     """
-    places = [unicodedata.normalize("NFC", str(_place(source))) for source in sources]
     present = {candidate.id for candidate in candidates}
-
-    def is_named(record: PageRecord) -> bool:
-        path = Path(unicodedata.normalize("NFC", f"{record.root}/{record.id}"))
-        return any(path.is_relative_to(place) for place in places)
+    absent = [record for record in known.values() if record.id not in present]
+    removed = {record.id for record in absent if is_named(Path(record.root, record.id), sources)}
 
     def pages() -> list[str]:
-        return [
-            page_id
-            for page_id, record in known.items()
-            if page_id in unread or (page_id not in present and is_named(record))
-        ]
+        return [page_id for page_id in known if page_id in removed or page_id in unread]
 
     return pages
 
@@ -249,7 +177,7 @@ def write_changes(
             writer.delete_page(page_id)
             report.deleted += 1
         if full and report.skipped and not report.pages:
-            raise _no_page([], report)
+            raise no_page([], report.skipped)
         if writer is not None:
             writer.publish()
     except BaseException:

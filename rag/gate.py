@@ -10,8 +10,8 @@ import math
 
 from rag.retriever import Evidence
 
-BIAS, WEIGHTS = -5.0, (8.0, 4.0, 2.0, -1.0, 0.1)  # in the order of `evidence_row`
-THRESHOLD = 0.2
+BIAS, WEIGHTS = -3.34, (2.86, 2.68, 3.17, -0.7, 0.07)  # in the order of `evidence_row`
+THRESHOLD = 0.35
 
 
 def evidence_row(evidence: Evidence) -> list[float]:

@@ -1,13 +1,14 @@
 """The second stage: the best candidates, read word by word with the bundled encoder's vectors.
 
-Two features are added to the fused score, their weights chosen on the sets of docs/quality.md:
+Three features are added to the fused score, their weights chosen on the sets of docs/quality.md:
 
 - *headings*: the cosine of the question and of the chunk's title and headings, or of the
   nearest of the questions that its page says it answers;
 - *words*: how well the chunk holds each of the question's words, in itself or by a word of
   close meaning: the mean, weighted by idf, of each word's best cosine with the chunk's subwords
   (a late interaction after Khattab & Zaharia 2020, https://arxiv.org/abs/2004.12832, on static
-  vectors).
+  vectors);
+- *page*: the same over all the candidates of the chunk's page together.
 """
 
 from __future__ import annotations
@@ -17,15 +18,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy
+from numpy.typing import NDArray
 
 from rag.types import Chunk, Vectors
 
 if TYPE_CHECKING:
     from rag.encoders.static import StaticEncoder
 
-HEADINGS_WEIGHT = 0.3
-WORDS_WEIGHT = 0.4
-REMEMBERED = 4_096  # chunks whose subwords are kept between questions: about 15 MB
+HEADINGS_WEIGHT, WORDS_WEIGHT, PAGE_WEIGHT = 0.35, 0.4, 0.3
+REMEMBERED = 20_000  # chunks whose readings are kept between questions: about 40 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +34,20 @@ class Reading:
     """Hold what is read of a chunk once: its distinct subwords, the vectors of its headings.
 
     ``headings`` has a row for the title and headings together, and one a question; maybe none.
+    Its numbers are halved in size: it is kept for many chunks.
     """
 
-    subwords: numpy.typing.NDArray[numpy.int64]
-    headings: Vectors
+    subwords: NDArray[numpy.int32]
+    headings: NDArray[numpy.float16]
 
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """Hold the two features of each chunk, (n,) float32 in [-1, 1]; headings NaN without any."""
+    """Hold the features of each chunk, (n,) float32 in [-1, 1]; headings NaN without any."""
 
     headings: Vectors
     words: Vectors
+    page: Vectors
 
 
 class Reranker:
@@ -61,26 +64,33 @@ class Reranker:
         readings = [self._reading(chunk) for chunk in chunks]
         asked = self._encoder.encode_queries([question])[0]
         headings = [
-            (reading.headings @ asked).max() if len(reading.headings) else numpy.nan
+            (reading.headings.astype(numpy.float32) @ asked).max()
+            if len(reading.headings)
+            else numpy.nan
             for reading in readings
         ]
-        return Features(numpy.array(headings, numpy.float32), self._words(weights, readings))
-
-    def _words(self, weights: Mapping[str, float], readings: Sequence[Reading]) -> Vectors:
-        total = sum(weights.values())
-        if not total or not readings:
-            return numpy.zeros(len(readings), numpy.float32)
-        subwords = numpy.unique(numpy.concatenate([r.subwords for r in readings]))
-        words = self._encoder.encode_queries(list(weights))
-        near = numpy.clip(self._encoder.unit_rows(subwords) @ words.T, 0, None)
-        share = numpy.array(list(weights.values()), numpy.float32) / total
-        return numpy.array(
-            [
-                near[numpy.searchsorted(subwords, r.subwords)].max(axis=0, initial=0) @ share
-                for r in readings
-            ],
-            numpy.float32,
+        near = self._nearness(list(weights), readings)
+        share = numpy.array(list(weights.values()), numpy.float32)
+        share /= share.sum() or 1.0
+        pages = numpy.array([chunk.page for chunk in chunks])
+        whole = [near[pages == page].max(axis=0) for page in pages]
+        return Features(
+            headings=numpy.array(headings, numpy.float32),
+            words=near @ share,
+            page=numpy.array(whole, numpy.float32).reshape(near.shape) @ share,
         )
+
+    def _nearness(self, words: Sequence[str], readings: Sequence[Reading]) -> Vectors:
+        """Return each word's best cosine with each chunk's subwords: (chunks, words) in [0, 1]."""
+        near = numpy.zeros((len(readings), len(words)), numpy.float32)
+        if not words or not readings:
+            return near
+        subwords = numpy.unique(numpy.concatenate([r.subwords for r in readings]))
+        cosines = self._encoder.unit_rows(subwords) @ self._encoder.encode_queries(words).T
+        for row, reading in zip(near, readings, strict=True):
+            places = numpy.searchsorted(subwords, reading.subwords)
+            cosines[places].max(axis=0, initial=0, out=row)
+        return near
 
     def _reading(self, chunk: Chunk) -> Reading:
         reading = self._readings.get(chunk.id)
@@ -91,7 +101,9 @@ class Reranker:
             titles = [text for text in (headings, *chunk.questions) if text]
             subwords = self._encoder.subwords("\n".join((*titles, chunk.text)))
             vectors = self._encoder.encode_passages(titles)
-            reading = Reading(numpy.unique(numpy.array(subwords, numpy.int64)), vectors)
+            reading = Reading(
+                numpy.unique(numpy.array(subwords, numpy.int32)), vectors.astype(numpy.float16)
+            )
             self._readings[chunk.id] = reading
         return reading
 
@@ -104,10 +116,10 @@ def rescore(
     A chunk without headings gets its own cosine in their place.
     """
     floor = min(cosines.values(), default=0.0)
-    whole = 1 + HEADINGS_WEIGHT + WORDS_WEIGHT
+    whole = 1 + HEADINGS_WEIGHT + WORDS_WEIGHT + PAGE_WEIGHT
     scores: dict[str, float] = {}
-    for i, headings, words in zip(ids, found.headings, found.words, strict=True):
+    for i, headings, words, page in zip(ids, found.headings, found.words, found.page, strict=True):
         stand_in = cosines.get(i, floor) if numpy.isnan(headings) else headings
-        total = fused[i] + HEADINGS_WEIGHT * stand_in + WORDS_WEIGHT * words
-        scores[i] = float(total) / whole
+        read = HEADINGS_WEIGHT * stand_in + WORDS_WEIGHT * words + PAGE_WEIGHT * page
+        scores[i] = float(fused[i] + read) / whole
     return scores

@@ -18,7 +18,7 @@ from rag.reranker import Reranker, rescore
 from rag.types import Chunk, Encoder, Hit, Lexicon, SearchLegs, Store
 
 CANDIDATES = 100  # of each leg
-RERANKED = 50  # of both, fused
+RERANKED = 80  # of both, fused
 MOST_CHUNKS_A_PAGE = 2
 BM25_WEIGHT = 0.4  # at full coverage
 PAGE_PRIOR = 0.05  # added to the chunks of the page that the asker is on
@@ -105,7 +105,9 @@ class Retriever:
         mended = spelling.corrections(
             words, self._lexicon, lambda asked: self._store.nearest_words(asked, timeout_s)
         )
-        return spelling.corrected(question, mended), [mended.get(word, word) for word in words]
+        # two misspelt words may be meant for one
+        distinct = list(dict.fromkeys(mended.get(word, word) for word in words))
+        return spelling.corrected(question, mended), distinct
 
     def _read(
         self,

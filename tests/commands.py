@@ -17,7 +17,7 @@ def souffleur(
     """Run a command to its end; ``settings`` are environment variables of its own."""
     return subprocess.run(
         [*CLI, *map(str, arguments)],
-        cwd=cwd or os.environ["HELP_DATA_DIR"] + "/..",
+        cwd=cwd or Path(os.environ["HELP_DATA_DIR"]).parent,
         env=os.environ | {name: str(value) for name, value in settings.items()},
         capture_output=True,
         text=True,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
@@ -35,11 +35,12 @@ class OllamaGenerator:
         ended: str | None = ""
         try:
             async with self._client(deadline) as client:
-                chat = client.chat(**self._request(prompt))
-                parts = await asyncio.wait_for(chat, deadline.left_s())
+                # not wait_for: a read in a task of its own outlives a reader who is cancelled
+                async with asyncio.timeout(deadline.left_s()):
+                    parts = await client.chat(**self._request(prompt))
                 # leaving the loop early would keep the model running until the iterator is closed
                 async with aclosing(parts):
-                    while part := await asyncio.wait_for(anext(parts, None), deadline.left_s()):
+                    while part := await _next(parts, deadline):
                         if part.message.content:
                             yield part.message.content
                         ended = part.done_reason if part.done else ""
@@ -87,3 +88,11 @@ class OllamaGenerator:
         if isinstance(error, httpx.TimeoutException):
             return ModelUnavailable(f"{self._model} did not answer in time.", "late")
         return ModelUnavailable(f"{self._model} at {self._url} failed: {error}", "failed")
+
+
+async def _next(parts: AsyncIterator[Any], deadline: Deadline) -> Any:
+    try:
+        async with asyncio.timeout(deadline.left_s()):
+            return await anext(parts)
+    except StopAsyncIteration:
+        return None

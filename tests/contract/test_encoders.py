@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 
 import numpy
+import ollama
 import pytest
 
 from rag.encoders import bundled_encoder, open_encoder
@@ -126,9 +127,11 @@ def test_sentence_transformers_loads_the_bundled_model_with_equal_vectors(
 
 def test_nomic_is_told_which_side_a_text_is_on(ollama_url: str, embedding_model: str) -> None:
     encoder = OllamaEncoder(embedding_model, ollama_url)
-    as_passage = encoder.encode_passages(["search_query: client"])[0]
-    assert encoder.encode_queries(["client"])[0] != pytest.approx(as_passage, abs=1e-4)
     assert encoder.name == f"ollama:{embedding_model}"
+    with ollama.Client(ollama_url) as client:
+        for encode, side in zip(sides(encoder), ("document", "query"), strict=True):
+            said = client.embed(embedding_model, f"search_{side}: client").embeddings[0]
+            assert encode(["client"])[0] == pytest.approx(said, abs=1e-4)
 
 
 def test_an_openai_server_is_asked_for_the_dimension_and_its_order_put_right(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -75,12 +76,12 @@ class SqliteStore:
             connection.execute("BEGIN")
             try:
                 knn = [] if vector is None else self._search_vector(connection, vector, k)
-                bm25 = _search_words(connection, words, k)
+                total = int(connection.execute("SELECT count(*) FROM chunks").fetchone()[0])
+                bm25 = _search_words(connection, words, total, k)
                 frequencies = [_frequency(connection, word) for word in words]
-                total = connection.execute("SELECT count(*) FROM chunks").fetchone()[0]
             finally:
                 connection.execute("COMMIT")
-        return SearchLegs(knn, bm25, frequencies, int(total))
+        return SearchLegs(knn, bm25, frequencies, total)
 
     def nearest_words(self, words: Sequence[str], timeout_s: float) -> dict[str, str]:
         """Return, for each folded word, itself when held, else the nearest word held."""
@@ -157,26 +158,51 @@ class SqliteStore:
 
 
 def _search_words(
-    connection: sqlite3.Connection, words: Sequence[str], k: int
+    connection: sqlite3.Connection, words: Sequence[str], total: int, k: int
 ) -> list[tuple[str, float]]:
-    if not words:
+    """Score each stem by itself, to give it Lucene's idf in place of FTS5's.
+
+    FTS5's is next to nothing for a stem that half of the chunks hold; Lucene's never is.
+    """
+    counts = _document_counts(connection, {s for word in words for s in analysis.query_stems(word)})
+    if not counts:
         return []
-    terms = sorted({stem for word in words for stem in analysis.query_stems(word)})
     weights = ", ".join(str(weight) for weight in analysis.FIELD_WEIGHTS.values())
+    part = f"SELECT rowid AS number, -bm25(words, {weights}) * ? AS part"
+    parts = " UNION ALL ".join([f"{part} FROM words WHERE words MATCH ?"] * len(counts))
     rows = connection.execute(
-        f"SELECT chunks.id, found.score FROM (SELECT rowid AS number, -bm25(words, {weights})"
-        " AS score FROM words WHERE words MATCH ?) AS found"
-        " JOIN chunks USING (number) ORDER BY found.score DESC, chunks.id LIMIT ?",
-        (" OR ".join(f'"{term}"' for term in terms), k),
+        # FTS5 cannot score inside an aggregate: the parts are computed first. More than k are
+        # ranked before their ids are read, so that equal scores are cut by id
+        f"WITH parts AS MATERIALIZED ({parts}), best AS (SELECT number, sum(part) AS score"
+        " FROM parts GROUP BY number ORDER BY score DESC LIMIT ?)"
+        " SELECT chunks.id, score FROM best JOIN chunks USING (number)"
+        " ORDER BY score DESC, chunks.id LIMIT ?",
+        [
+            *(v for stem, n in counts.items() for v in (_idf_ratio(total, n), f'"{stem}"')),
+            4 * k,
+            k,
+        ],
     )
     return [(row[0], float(row[1])) for row in rows]
 
 
-def _frequency(connection: sqlite3.Connection, word: str) -> int:
-    stems = analysis.query_stems(word)
+def _idf_ratio(total: int, count: int) -> float:
+    """Return Lucene's idf of a stem divided by FTS5's, and by the k1 + 1 that Lucene leaves out."""
+    odds = (total - count + 0.5) / (count + 0.5)
+    fts5 = max(math.log(odds), 1e-6)
+    return math.log(1 + odds) / fts5 / 2.2
+
+
+def _document_counts(connection: sqlite3.Connection, stems: Collection[str]) -> dict[str, int]:
+    """Return in how many chunks each stem stands, those in none left out."""
     marks = ",".join("?" * len(stems))
-    sql = f"SELECT max(doc) FROM vocabulary WHERE term IN ({marks})"
-    return int(connection.execute(sql, stems).fetchone()[0] or 0)
+    sql = f"SELECT term, doc FROM vocabulary WHERE term IN ({marks}) ORDER BY term"
+    return dict(connection.execute(sql, list(stems)).fetchall())
+
+
+def _frequency(connection: sqlite3.Connection, word: str) -> int:
+    counts = _document_counts(connection, analysis.query_stems(word))
+    return max(counts.values(), default=0)
 
 
 def _nearest_word(connection: sqlite3.Connection, word: str) -> str | None:
