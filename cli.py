@@ -9,6 +9,16 @@ from typing import Any
 
 import click
 
+from cli_output import (
+    Progress,
+    hit_row,
+    print_answer,
+    print_hit,
+    print_json,
+    print_report,
+    printable,
+)
+
 # two BLAS threads on a busy machine make one small product 100 times slower: see docs/adr/0003
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
@@ -54,8 +64,10 @@ def main(ctx: click.Context, setup_elasticsearch: bool, debug: bool) -> None:
 
     logging.basicConfig(
         level=logging.DEBUG if debug else logging.WARNING,
-        format="[%(levelname)s] %(asctime)s %(name)s - %(message)s",
+        format="[%(levelname)s] %(asctime)s %(name)s - %(message)s" if debug else "%(message)s",
     )
+    # the client's own retry notes say less than our errors do
+    logging.getLogger("elastic_transport").setLevel(logging.DEBUG if debug else logging.ERROR)
     if setup_elasticsearch:
         _setup_elasticsearch()
     elif ctx.invoked_subcommand is None:
@@ -92,9 +104,9 @@ def index(
             on_progress=progress,
         )
     if as_json:
-        _print_json(report)
+        print_json(report)
     else:
-        _print_report(report, dry_run)
+        print_report(report, dry_run)
     if report.skipped and not allow_skips:
         sys.exit(SKIPPED)
 
@@ -114,9 +126,9 @@ def search(question: str, k: int, page: str | None, as_json: bool) -> None:
     retriever = open_retriever(settings, open_store(settings))
     hits = retriever.retrieve(question, k, page=page, timeout_s=settings.timeout_s).hits
     if as_json:
-        _print_json({"hits": [_hit_row(hit) for hit in hits]})
+        print_json({"hits": [hit_row(hit) for hit in hits]})
     for hit in () if as_json else hits:
-        _print_hit(hit)
+        print_hit(hit)
     if not hits:
         click.echo("Nothing found.", err=as_json)
         sys.exit(FOUND_NOTHING)
@@ -135,17 +147,19 @@ def ask(question: str, k: int, page: str | None, no_llm: bool, as_json: bool) ->
     """
     import asyncio
 
+    from rag.analysis import question_language
     from rag.api import open_assistant
     from rag.settings import load_settings
 
     settings = load_settings()
     assistant = open_assistant(settings, use_model=not no_llm)
     shown = settings.streaming_enabled and not as_json
-    answer = asyncio.run(_render(assistant.stream(question, page=page, k=k), as_json, shown))
+    events = assistant.stream(question, page=page, k=k)
+    answer = asyncio.run(_render(events, question_language(question), as_json, shown))
     if as_json:
-        _print_json(answer)
+        print_json(answer)
     if not answer.answered:
-        sys.exit(FOUND_NOTHING)
+        sys.exit(FAILED if answer.degraded else FOUND_NOTHING)
 
 
 @main.command()
@@ -154,6 +168,8 @@ def ask(question: str, k: int, page: str | None, no_llm: bool, as_json: bool) ->
 @click.option("--compare", nargs=2, type=click.Path(path_type=Path), metavar="A.json B.json")
 @click.option("--fail-below", multiple=True, metavar="[MEASURE=]N", help="Exit with 1 below N.")
 @click.option("-k", default=30, show_default=True, type=click.IntRange(20, 100), help="Chunks.")
+@click.option("--misspelt", is_flag=True, help="Ask with accents gone and a typo a question.")
+@click.option("--allow-unjudged", is_flag=True, help="Leave out queries without judgements.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 def evaluate(as_json: bool, **asked: Any) -> None:
     """Measure how well the pages that answer are found; test whether two such reports differ.
@@ -171,11 +187,11 @@ def evaluate(as_json: bool, **asked: Any) -> None:
         done = instrument.evaluate(request, load_settings(), index_pages, bars)
     for line in (*done.warnings, *done.failures):
         click.echo(printable(line), err=True)
-    _print_json(done.figures) if as_json else click.echo(printable("\n".join(done.lines)))
+    print_json(done.figures) if as_json else click.echo(printable("\n".join(done.lines)))
     sys.exit(FOUND_NOTHING if done.failures else 0)
 
 
-async def _render(events: Any, as_json: bool, shown: bool) -> Any:
+async def _render(events: Any, lang: str, as_json: bool, shown: bool) -> Any:
     """Print a stream's events as they come; return its answer."""
     from rag.types import ChunkEvent, CompleteEvent, SourcesEvent
 
@@ -191,37 +207,8 @@ async def _render(events: Any, as_json: bool, shown: bool) -> Any:
         elif isinstance(event, SourcesEvent) and sys.stderr.isatty():
             click.secho(f"{len(event.retrieved)} passages…", err=True, dim=True)
     if not as_json:
-        _print_answer(answer, streamed)
+        print_answer(answer, lang, streamed)
     return answer
-
-
-def printable(text: str) -> str:
-    """Return the text without the control characters that could drive a terminal."""
-    return "".join(c for c in text if c in "\n\t" or c.isprintable() or c in "\u00a0\u202f")
-
-
-class Progress:
-    """Show a bar on a terminal for what takes long; stay silent elsewhere."""
-
-    def __init__(self, label: str = "Pages") -> None:
-        self._label = label
-        self._bar: Any = None
-
-    def __enter__(self) -> Progress:
-        return self
-
-    def __call__(self, done: int, total: int) -> None:
-        """Show that ``done`` of ``total`` are through."""
-        if not sys.stderr.isatty():
-            return
-        if self._bar is None:
-            self._bar = click.progressbar(length=total, label=self._label, file=sys.stderr)
-            self._bar.__enter__()
-        self._bar.update(done - self._bar.pos)
-
-    def __exit__(self, *error: object) -> None:
-        if self._bar is not None:
-            self._bar.__exit__(*error)
 
 
 def _setup_elasticsearch() -> None:
@@ -240,73 +227,6 @@ def _setup_elasticsearch() -> None:
 
     for line in setup(settings, index_meta(open_encoder(settings))):
         click.echo(line)
-
-
-def _print_json(value: Any) -> None:
-    from dataclasses import asdict, is_dataclass
-
-    import orjson
-
-    data = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
-    click.echo(orjson.dumps(data, option=orjson.OPT_INDENT_2).decode())
-
-
-def _print_report(report: Any, dry_run: bool) -> None:
-    for skip in report.skipped:
-        click.echo(f"skipped {printable(skip.page)!r}: {printable(skip.reason)}", err=True)
-    verb = "would be written" if dry_run else "written"
-    click.echo(
-        f"{report.pages} pages, {report.chunks} chunks: {report.written} {verb},"
-        f" {report.unchanged} unchanged, {report.deleted} deleted,"
-        f" {len(report.skipped)} pages skipped ({report.seconds:.1f} s)"
-    )
-
-
-def _hit_row(hit: Any) -> dict[str, Any]:
-    chunk = hit.chunk
-    return {
-        "rank": hit.rank,
-        "score": hit.score,
-        "page": chunk.page,
-        "title": chunk.title,
-        "heading": chunk.heading,
-        "url": chunk.url,
-        "text": chunk.text,
-        "legs": hit.legs,
-    }
-
-
-def _print_hit(hit: Any) -> None:
-    legs = ", ".join(f"{name} {score:.3f}" for name, score in hit.legs.items())
-    path = " > ".join((hit.chunk.title, *hit.chunk.headings))
-    click.secho(f"{hit.rank}. {printable(path)}", bold=True)
-    click.echo(f"   {hit.score:.3f} ({legs})  {printable(hit.chunk.url)}")
-    first = " ".join(printable(hit.chunk.text).split())
-    click.echo(f"   {first[:160]}{'…' if len(first) > 160 else ''}")
-
-
-def _print_answer(answer: Any, streamed: bool) -> None:
-    from rag.analysis import question_language
-    from rag.messages import message
-
-    lang = question_language(answer.text)
-    if streamed:
-        click.echo("")
-    if not streamed or answer.degraded:
-        click.echo(printable(answer.text))
-    if answer.degraded and answer.answered:
-        reason = message("degraded", lang, reason=answer.reason)
-        click.secho(f"\n{printable(reason)}", fg="yellow")
-    if answer.truncated:
-        click.secho(f"\n{message('truncated', lang)}", fg="yellow")
-    if answer.sources:
-        click.echo(f"\n{message('sources', lang)}")
-    for source in answer.sources:
-        path = " > ".join(part for part in (source.title, source.heading) if part)
-        click.echo(f"  [{source.n}] {printable(path)}\n      {printable(source.url)}")
-    if answer.see_also and answer.answered:
-        pages = ", ".join(answer.see_also)
-        click.echo(f"\n{message('see_also', lang)} {printable(pages)}")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ from rag.reranker import Reranker
 from rag.retriever import Retriever, rank_texts
 from rag.settings import Settings, load_settings
 from rag.stores import open_store
-from rag.stores.common import check_meta
 from rag.types import Encoder, Hit, IndexMeta, Store, Vectors
 
 if TYPE_CHECKING:
@@ -69,14 +68,11 @@ def _scaled(vector: ArrayLike) -> NDArray[numpy.float64]:
 
 
 def open_retriever(settings: Settings, store: Store) -> Retriever:
-    """Open a retriever over a store. Raises: IndexMissing, IndexMismatch, ConfigError."""
-    encoder = _encoder(settings) if settings.embeddings_enabled else None
-    if encoder is not None and (found := store.meta()) is not None:
-        check_meta(found, index_meta(encoder))
-    if encoder is None:
+    """Open a retriever over a store, which is not asked yet. Raises: ConfigError, EncoderError."""
+    if not settings.embeddings_enabled:
         return Retriever(store, None)
-    reader = bundled_encoder()
-    return Retriever(store, encoder, Reranker(reader), reader)
+    encoder, reader = _encoder(settings), bundled_encoder()
+    return Retriever(store, encoder, Reranker(reader), reader, index_meta(encoder))
 
 
 def open_assistant(settings: Settings, *, use_model: bool = True) -> Assistant:

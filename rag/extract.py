@@ -11,7 +11,12 @@ from rag.types import Chunk, Hit
 
 LONGEST = 1_200  # characters: about what a reader takes in at a glance, and a widget shows
 STEP = re.compile(r"^\s*\d+[.)] ", re.MULTILINE)
-ASKS_HOW = re.compile(r"^\W*(?:how\b|\w+(?:er|ir|re)\b)|\bcomment\b|\bhow (?:to|do|can)\b", re.I)
+ASKS_HOW = re.compile(
+    r"^\W*(?:how\b|\w+(?:er|ir|re)\b)|\bcomment\b|\bhow (?:to|do|can)\b"
+    # « crée un client », « ajoutez une cuvée », "add a user"
+    r"|^\W*\w+\s+(?:une?|l[ea]s?|mon|ma|mes|des|du|plusieurs|an?|the|my)\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)

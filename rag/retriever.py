@@ -14,8 +14,10 @@ from dataclasses import dataclass, field, replace
 import numpy
 
 from rag import analysis, spelling
+from rag.deadline import Deadline
 from rag.reranker import Reranker, rescore
-from rag.types import Chunk, Encoder, Hit, Lexicon, SearchLegs, Store
+from rag.stores.common import check_meta
+from rag.types import Chunk, Encoder, Hit, IndexMeta, Lexicon, SearchLegs, Store
 
 CANDIDATES = 100  # of each leg
 RERANKED = 80  # of both, fused
@@ -58,7 +60,8 @@ class Retrieval:
 class Retriever:
     """Search one store; ``encoder`` None searches words alone, ``reranker`` None reads no closer.
 
-    ``lexicon`` None leaves misspelt words as they are.
+    ``lexicon`` None leaves misspelt words as they are. ``meta``, when given, is what the index must
+    say of itself: it is asked before the first search.
     """
 
     def __init__(
@@ -67,11 +70,13 @@ class Retriever:
         encoder: Encoder | None,
         reranker: Reranker | None = None,
         lexicon: Lexicon | None = None,
+        meta: IndexMeta | None = None,
     ) -> None:
         self._store = store
         self._encoder = encoder
         self._reranker = reranker
         self._lexicon = lexicon
+        self._unchecked = meta
 
     def retrieve(
         self, question: str, k: int = 5, *, page: str | None = None, timeout_s: float = 10.0
@@ -81,11 +86,13 @@ class Retriever:
         ``page`` is the page the asker is on: its chunks gain `PAGE_PRIOR`.
         Raises: IndexMissing, IndexMismatch, SearchUnavailable, EncoderError.
         """
-        question, words = self._mended(question, timeout_s)
+        deadline = Deadline(timeout_s)
+        self._check_index(deadline)
+        question, words = self._mended(question, deadline)
         vector = self._encoder.encode_queries([question])[0] if self._encoder else None
-        found = self._store.search(vector, words, CANDIDATES, timeout_s)
+        found = self._store.search(vector, words, CANDIDATES, deadline.left_s())
         legs = {"knn": dict(found.knn), "bm25": dict(found.bm25)}
-        chunks = self._store.chunks(list({**legs["knn"], **legs["bm25"]}), timeout_s)
+        chunks = self._store.chunks(list({**legs["knn"], **legs["bm25"]}), deadline.left_s())
         weights = _word_weights(words, found)
         fused = fuse(legs["knn"], legs["bm25"], _best_coverage(found, weights, chunks))
         fused = {i: score for i, score in fused.items() if i in chunks}
@@ -97,13 +104,22 @@ class Retriever:
         pages = {i: chunk.page for i, chunk in chunks.items()}
         return Retrieval(tuple(hits[:k]), evidence, legs, pages)
 
-    def _mended(self, question: str, timeout_s: float) -> tuple[str, list[str]]:
+    def _check_index(self, deadline: Deadline) -> None:
+        if self._unchecked is not None:
+            found = self._store.meta(deadline.left_s())
+            if found is not None:
+                check_meta(found, self._unchecked)
+                self._unchecked = None
+
+    def _mended(self, question: str, deadline: Deadline) -> tuple[str, list[str]]:
         """Return the question and its words that matter, with the spelling mended."""
         words = analysis.content_words(question, analysis.STEMMERS)
         if self._lexicon is None:
             return question, words
         mended = spelling.corrections(
-            words, self._lexicon, lambda asked: self._store.nearest_words(asked, timeout_s)
+            words,
+            self._lexicon,
+            lambda asked: self._store.nearest_words(asked, deadline.left_s()),
         )
         # two misspelt words may be meant for one
         distinct = list(dict.fromkeys(mended.get(word, word) for word in words))

@@ -228,7 +228,7 @@ class Store(Protocol):
     store does not answer within ``timeout_s``.
     """
 
-    def meta(self) -> IndexMeta | None:
+    def meta(self, timeout_s: float = 5.0) -> IndexMeta | None:
         """Return what the published index says of itself, None when there is none."""
 
     def records(self) -> dict[str, PageRecord]:

@@ -24,10 +24,17 @@ from rag.types import Page
 
 # With the start of another child after it, a hostile page costs less than 2 s.
 PAGE_LIMIT_S = 1.5
-# One PDF is often a whole manual.
+# One PDF is often a whole manual: it gets more time by its size, at most as much as 4 MB.
+PDF_BYTES_A_SECOND = 200_000
 PDF_LIMIT_S = 20.0
 _START_LIMIT_S = 30.0
 _MEMORY_BYTES = 1 << 30
+
+
+def _limit_s(data: bytes, page_id: str) -> float:
+    if not page_id.lower().endswith(".pdf"):
+        return PAGE_LIMIT_S
+    return min(PAGE_LIMIT_S + len(data) / PDF_BYTES_A_SECOND, PDF_LIMIT_S)
 
 
 class Worker:
@@ -41,7 +48,7 @@ class Worker:
         """Parse a page. Raises: CorpusError when it cannot be read within the limit."""
         with self._lock:
             process = self._started()
-            limit_s = PDF_LIMIT_S if page_id.lower().endswith(".pdf") else PAGE_LIMIT_S
+            limit_s = _limit_s(data, page_id)
             start = time.monotonic()
             reply = _ask(process, (data, page_id), limit_s)
             if isinstance(reply, Page):

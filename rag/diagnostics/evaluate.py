@@ -12,9 +12,10 @@ from rag.api import open_retriever
 from rag.diagnostics import report
 from rag.diagnostics.datasets import Question, read_beir, read_questions
 from rag.diagnostics.measures import CHUNKS, MEASURES, OWN_MEASURES, ask_all, summarise
+from rag.diagnostics.misspelling import misspelt
 from rag.diagnostics.significance import compare
 from rag.encoders import open_encoder
-from rag.errors import ConfigError, IndexMissing
+from rag.errors import ConfigError, DatasetError, IndexMissing
 from rag.settings import Settings
 from rag.stores import open_store
 from rag.stores.common import MAKE
@@ -39,6 +40,8 @@ class Request:
     """Hold what to evaluate: one of ``beir``, ``questions`` and ``compare``, or none.
 
     None means the questions in `OWN_QUESTIONS`. ``k`` chunks are retrieved for a question.
+    ``misspelt`` asks them with accents gone and a typo; ``allow_unjudged`` leaves queries without
+    judgements out instead of refusing the folder.
     """
 
     beir: Path | None = None
@@ -46,6 +49,8 @@ class Request:
     compare: tuple[Path, Path] | None = None
     fail_below: tuple[str, ...] = ()
     k: int = CHUNKS
+    misspelt: bool = False
+    allow_unjudged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +107,8 @@ def _evaluate_folder(
 ) -> dict[str, Any]:
     """Index the folder's pages apart, and ask its queries."""
     dataset = read_beir(folder)
+    if dataset.left_out and not request.allow_unjudged:
+        raise DatasetError(report.unjudged_line(folder, dataset.left_out))
     encoder = open_encoder(settings)
     with throwaway_store(settings) as store:
         index_pages(dataset.pages, store, encoder, on_progress=bars.pages)
@@ -134,7 +141,7 @@ def _ask(
 ) -> dict[str, Any]:
     outcomes = ask_all(
         open_retriever(settings, store),
-        questions,
+        misspelt(questions) if request.misspelt else questions,
         k=request.k,
         timeout_s=settings.timeout_s,
         on_progress=bars.questions,

@@ -7,7 +7,7 @@ relevance as its gain (Järvelin & Kekäläinen 2002), as trec_eval does.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,9 @@ MEASURES = ("nDCG@10", "R@10", "RR@10", "Success@1")
 OWN_MEASURES = (*MEASURES, "Success@3")
 DEPTH = 10  # pages: what the measures look at
 CHUNKS = 30  # at most 2 hits are of one page: ten pages and more
-LEGS = ("bm25", "knn")
+RANK_FUSION = "rrf"  # a baseline: both legs fused by ranks, as the product does not
+LEGS = ("bm25", "knn", RANK_FUSION)
+RANK_CONSTANT = 60  # Cormack, Clarke & Büttcher 2009
 FUSED = "fused"
 
 Values = dict[str, dict[str, float]]  # question id -> measure -> value
@@ -128,15 +130,21 @@ def _ir_measures() -> Any:
 
 def _rankings(found: Retrieval) -> dict[str, tuple[str, ...]]:
     rankings = {FUSED: tuple(dict.fromkeys(hit.chunk.page for hit in found.hits))}
-    for leg in LEGS:
-        scores = found.legs.get(leg, {})
-        best_first = sorted(scores, key=lambda chunk: (-scores[chunk], chunk))
-        rankings[leg] = _pages(best_first, found.pages)
+    by_rank: dict[str, float] = {}
+    for leg, scores in found.legs.items():
+        rankings[leg] = _pages(scores, found.pages)
+        for rank, chunk in enumerate(_best_first(scores), 1):
+            by_rank[chunk] = by_rank.get(chunk, 0.0) + 1 / (RANK_CONSTANT + rank)
+    rankings[RANK_FUSION] = _pages(by_rank, found.pages)
     return rankings
 
 
-def _pages(chunks: Iterable[str], pages: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(pages[chunk] for chunk in chunks if chunk in pages))
+def _best_first(scores: Mapping[str, float]) -> list[str]:
+    return sorted(scores, key=lambda chunk: (-scores[chunk], chunk))
+
+
+def _pages(scores: Mapping[str, float], pages: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(pages[chunk] for chunk in _best_first(scores) if chunk in pages))
 
 
 def _figures(values: Values, names: Sequence[str]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from rag.diagnostics.significance import CONFIDENCE, LEVEL, Difference
@@ -66,9 +67,21 @@ def report_lines(report: Mapping[str, Any], names: Sequence[str]) -> list[str]:
 
 
 def left_out_line(left_out: Sequence[str]) -> str:
-    """Return a warning that names queries nobody judged."""
+    """Return what to say of queries that nobody judged and that are not asked."""
+    return f"Warning: left out, without a judgement: {_unjudged(left_out)}"
+
+
+def unjudged_line(folder: Path, left_out: Sequence[str]) -> str:
+    """Return why a folder with such queries is refused, and the cure."""
+    return (
+        f"{folder}: {len(left_out)} without a judgement in qrels/test.tsv: {_unjudged(left_out)}."
+        " Judge them, or leave them out with --allow-unjudged."
+    )
+
+
+def _unjudged(left_out: Sequence[str]) -> str:
     names = ", ".join(left_out[:SHOWN_LEFT_OUT]) + (", …" if left_out[SHOWN_LEFT_OUT:] else "")
-    return f"Warning: {len(left_out)} queries without judgements are left out: {names}"
+    return f"{'query' if len(left_out) == 1 else 'queries'} {names}"
 
 
 def comparison_lines(compared: Mapping[str, Any]) -> list[str]:

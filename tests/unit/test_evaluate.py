@@ -6,8 +6,11 @@ import numpy
 import orjson
 import pytest
 from click.testing import CliRunner
+from rapidfuzz.distance import OSA
 
 import cli
+from rag.diagnostics.datasets import Question
+from rag.diagnostics.misspelling import misspelt
 from rag.diagnostics.refusals import Verdict, calibration, refusals
 from rag.diagnostics.significance import confidence_intervals, randomisation_test
 from rag.settings import load_settings
@@ -51,8 +54,10 @@ def write_qrels(folder, rows):
     (folder / "qrels/test.tsv").write_text(f"query-id\tcorpus-id\tscore\n{body}")
 
 
-def run(*arguments):
-    return CliRunner().invoke(cli.main, ["evaluate", *map(str, arguments)])
+def run(*arguments, strict=False):
+    """Run the command; the folder of these tests has a query that nobody judged."""
+    allowed = [] if strict else ["--allow-unjudged"]
+    return CliRunner().invoke(cli.main, ["evaluate", *map(str, arguments), *allowed])
 
 
 def figures(*arguments):
@@ -87,7 +92,7 @@ def test_every_leg_and_group_has_its_figures(beir):
     found = figures("--beir", beir)
     assert set(found["groups"]) == {"plain", "english"}
     assert found["groups"]["plain"]["queries"] == 2
-    assert set(found["legs"]) == {"bm25", "knn"}
+    assert set(found["legs"]) == {"bm25", "knn", "rrf"}
     for part in (found, *found["groups"].values(), *found["legs"].values()):
         for name in ("nDCG@10", "R@10", "RR@10", "Success@1"):
             low, high = part["intervals"][name]
@@ -104,10 +109,23 @@ def test_without_embeddings_a_leg_has_no_figures(beir, monkeypatch):
     assert found["legs"]["bm25"]["nDCG@10"] == found["nDCG@10"]
 
 
-def test_a_query_without_judgements_is_left_out_and_named(beir):
+def test_a_query_without_judgements_is_refused_unless_it_may_be_left_out(beir):
+    refusal = run("--beir", beir, "--json", strict=True)
+    assert refusal.exit_code == 2
+    assert "query q3" in refusal.stderr
+    assert "--allow-unjudged" in refusal.stderr
     done = run("--beir", beir, "--json")
     assert orjson.loads(done.stdout)["left_out"] == ["q3"]
-    assert "1 queries without judgements are left out: q3" in done.stderr
+    assert "query q3" in done.stderr
+
+
+def test_misspelt_questions_are_others_and_always_the_same():
+    asked = [Question(str(n), "Comment créer un événement répété", "", {}) for n in range(50)]
+    typed = [question.text for question in misspelt(asked)]
+    assert typed == [question.text for question in misspelt(asked)]
+    assert all(OSA.distance(text, asked[0].text) in range(1, 8) for text in typed)
+    lost = sum(6 - text.count("é") for text in typed)
+    assert 30 <= lost <= 110  # a fifth of 300 accents, and those in typos
 
 
 def test_a_query_judged_irrelevant_everywhere_asks_the_gate(beir):

@@ -40,12 +40,12 @@ def current(server: Server) -> list[str]:
     return sorted(found)
 
 
-def read_meta(server: Server) -> IndexMeta | None:
+def read_meta(server: Server, timeout_s: float = METADATA_TIMEOUT_S) -> IndexMeta | None:
     """Return what the published generation says of itself, None when there is none.
 
     Raises: IndexMismatch when the alias names several indexes or one that is not ours.
     """
-    with server.ask(METADATA_TIMEOUT_S) as client:
+    with server.ask(timeout_s) as client:
         found = client.options(ignore_status=404).indices.get_mapping(index=server.alias)
     if found.meta.status == 404:
         return None

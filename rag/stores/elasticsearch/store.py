@@ -8,7 +8,7 @@ from typing import Any
 from rag.errors import IndexMissing
 from rag.settings import Settings
 from rag.stores.elasticsearch import generations
-from rag.stores.elasticsearch.client import WRITE_TIMEOUT_S, Server
+from rag.stores.elasticsearch.client import METADATA_TIMEOUT_S, WRITE_TIMEOUT_S, Server
 from rag.stores.elasticsearch.queries import (
     count_search,
     spelling_search,
@@ -25,9 +25,9 @@ class ElasticsearchStore:
     def __init__(self, settings: Settings) -> None:
         self._server = Server(settings)
 
-    def meta(self) -> IndexMeta | None:
+    def meta(self, timeout_s: float = METADATA_TIMEOUT_S) -> IndexMeta | None:
         """Return what the published index says of itself, None when there is none."""
-        return generations.read_meta(self._server)
+        return generations.read_meta(self._server, timeout_s)
 
     def records(self) -> dict[str, PageRecord]:
         """Return every page of the published index by its id; none when there is no index."""

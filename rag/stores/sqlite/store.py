@@ -29,6 +29,7 @@ from rag.stores.sqlite.writer import SqliteWriter
 from rag.types import Chunk, IndexMeta, PageRecord, SearchLegs, StoreWriter, Vectors
 
 ID_BATCH = 500
+BUSY_S = 5.0
 
 
 class SqliteStore:
@@ -42,7 +43,7 @@ class SqliteStore:
         self._ids: list[str] = []
         self._matrix: Vectors = numpy.empty((0, 0), numpy.float32)
 
-    def meta(self) -> IndexMeta | None:
+    def meta(self, timeout_s: float = BUSY_S) -> IndexMeta | None:
         """Return what the index says of itself, None when there is none."""
         if not self._path.exists():
             return None
@@ -170,18 +171,17 @@ def _search_words(
     weights = ", ".join(str(weight) for weight in analysis.FIELD_WEIGHTS.values())
     part = f"SELECT rowid AS number, -bm25(words, {weights}) * ? AS part"
     parts = " UNION ALL ".join([f"{part} FROM words WHERE words MATCH ?"] * len(counts))
+    parameters = [v for stem, n in counts.items() for v in (_idf_ratio(total, n), f'"{stem}"')]
     rows = connection.execute(
-        # FTS5 cannot score inside an aggregate: the parts are computed first. More than k are
-        # ranked before their ids are read, so that equal scores are cut by id
-        f"WITH parts AS MATERIALIZED ({parts}), best AS (SELECT number, sum(part) AS score"
-        " FROM parts GROUP BY number ORDER BY score DESC LIMIT ?)"
-        " SELECT chunks.id, score FROM best JOIN chunks USING (number)"
+        # FTS5 cannot score inside an aggregate: the parts are computed first. Ids are read for the
+        # k best and their equals alone
+        f"WITH parts AS MATERIALIZED ({parts}), scores AS MATERIALIZED"
+        " (SELECT number, sum(part) AS score FROM parts GROUP BY number),"
+        " last AS (SELECT score FROM scores ORDER BY score DESC LIMIT 1 OFFSET ?)"
+        " SELECT chunks.id, score FROM scores JOIN chunks USING (number)"
+        " WHERE score >= coalesce((SELECT score FROM last), 0)"
         " ORDER BY score DESC, chunks.id LIMIT ?",
-        [
-            *(v for stem, n in counts.items() for v in (_idf_ratio(total, n), f'"{stem}"')),
-            4 * k,
-            k,
-        ],
+        [*parameters, k - 1, k],
     )
     return [(row[0], float(row[1])) for row in rows]
 

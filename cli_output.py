@@ -1,0 +1,114 @@
+"""What the command line shows: answers, hits, reports, progress bars."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+
+def print_json(value: Any) -> None:
+    """Print a value or dataclass as indented JSON."""
+    from dataclasses import asdict, is_dataclass
+
+    import orjson
+
+    data = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+    click.echo(orjson.dumps(data, option=orjson.OPT_INDENT_2).decode())
+
+
+def print_report(report: Any, dry_run: bool) -> None:
+    """Print what an indexing run did; the skipped pages on standard error."""
+    for skip in report.skipped:
+        click.echo(f"skipped {printable(skip.page)!r}: {printable(skip.reason)}", err=True)
+    verb = "would be written" if dry_run else "written"
+    click.echo(
+        f"{counted(report.pages, 'page')}, {counted(report.chunks, 'chunk')}: {report.written}"
+        f" {verb}, {report.unchanged} unchanged; {counted(report.deleted, 'page')} deleted,"
+        f" {len(report.skipped)} skipped ({report.seconds:.1f} s)"
+    )
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun in the singular or plural."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def hit_row(hit: Any) -> dict[str, Any]:
+    """Return a hit as `search --json` prints it."""
+    chunk = hit.chunk
+    return {
+        "rank": hit.rank,
+        "score": hit.score,
+        "page": chunk.page,
+        "title": chunk.title,
+        "heading": chunk.heading,
+        "url": chunk.url,
+        "text": chunk.text,
+        "legs": hit.legs,
+    }
+
+
+def print_hit(hit: Any) -> None:
+    """Print a hit in three lines: path, scores and address, beginning of its text."""
+    legs = ", ".join(f"{name} {score:.3f}" for name, score in hit.legs.items())
+    path = " > ".join((hit.chunk.title, *hit.chunk.headings))
+    click.secho(f"{hit.rank}. {printable(path)}", bold=True)
+    click.echo(f"   {hit.score:.3f} ({legs})  {printable(hit.chunk.url)}")
+    first = " ".join(printable(hit.chunk.text).split())
+    click.echo(f"   {first[:160]}{'…' if len(first) > 160 else ''}")
+
+
+def print_answer(answer: Any, lang: str, streamed: bool) -> None:
+    """Print an answer with its sources; its text is left out when it was ``streamed``."""
+    from rag.messages import message
+
+    if streamed:
+        click.echo("")
+    if not streamed or answer.degraded:
+        click.echo(printable(answer.text))
+    if answer.degraded and answer.answered:
+        reason = message("degraded", lang, reason=answer.reason)
+        click.secho(f"\n{printable(reason)}", fg="yellow")
+    if answer.truncated:
+        click.secho(f"\n{message('truncated', lang)}", fg="yellow")
+    if answer.sources:
+        click.echo(f"\n{message('sources', lang)}")
+    for source in answer.sources:
+        path = " > ".join(part for part in (source.title, source.heading) if part)
+        click.echo(f"  [{source.n}] {printable(path)}\n      {printable(source.url)}")
+    if answer.see_also and answer.answered:
+        pages = ", ".join(answer.see_also)
+        click.echo(f"\n{message('see_also', lang)} {printable(pages)}")
+    for action in answer.actions if answer.answered else ():
+        click.echo(f"→ {printable(action.label)} : {printable(action.url)}")
+
+
+def printable(text: str) -> str:
+    """Return the text without the control characters that could drive a terminal."""
+    return "".join(c for c in text if c in "\n\t" or c.isprintable() or c in "\u00a0\u202f")
+
+
+class Progress:
+    """Show a bar on a terminal for what takes long; stay silent elsewhere."""
+
+    def __init__(self, label: str = "Pages") -> None:
+        self._label = label
+        self._bar: Any = None
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __call__(self, done: int, total: int) -> None:
+        """Show that ``done`` of ``total`` are through."""
+        if not sys.stderr.isatty():
+            return
+        if self._bar is None:
+            self._bar = click.progressbar(length=total, label=self._label, file=sys.stderr)
+            self._bar.__enter__()
+        self._bar.update(done - self._bar.pos)
+
+    def __exit__(self, *error: object) -> None:
+        if self._bar is not None:
+            self._bar.__exit__(*error)

@@ -1,0 +1,54 @@
+"""The sample pages answer the sample questions, and say so when they do not."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from rag import gate
+
+QUESTIONS = [
+    json.loads(line)
+    for line in (Path(__file__).parent / "questions.jsonl").read_text("utf-8").splitlines()
+]
+
+
+@pytest.fixture(scope="module")
+def retrieved(retriever):
+    return [(asked, retriever.retrieve(asked["question"], 10)) for asked in QUESTIONS]
+
+
+def share_found(retrieved, first: int) -> float:
+    found = []
+    for asked, retrieval in retrieved:
+        if asked["page"] is not None:
+            pages = list(dict.fromkeys(hit.chunk.page for hit in retrieval.hits))[:first]
+            found.append(bool({asked["page"], *asked.get("pages", [])} & set(pages)))
+    return sum(found) / len(found)
+
+
+def test_the_set_is_what_it_claims_to_be(corpus_folder):
+    groups = [asked["group"] for asked in QUESTIONS]
+    assert len(QUESTIONS) >= 150
+    assert groups.count("none") >= 25
+    assert all(groups.count(kind) >= 10 for kind in ("typo", "no-accent", "paraphrase", "english"))
+    named = {page for q in QUESTIONS for page in [q["page"], *q.get("pages", [])] if page}
+    assert all((corpus_folder / page).is_file() for page in named)
+
+
+def test_the_right_page_comes_first_for_four_questions_in_five(retrieved):
+    assert share_found(retrieved, first=1) >= 0.80
+
+
+def test_the_right_page_is_among_three_for_93_questions_in_100(retrieved):
+    assert share_found(retrieved, first=3) >= 0.93
+
+
+def test_most_questions_without_an_answer_are_refused(retrieved):
+    none = [gate.answers(r.evidence) for asked, r in retrieved if asked["page"] is None]
+    assert sum(none) / len(none) <= 0.25
+
+
+def test_few_questions_with_an_answer_are_refused(retrieved):
+    answered = [gate.answers(r.evidence) for asked, r in retrieved if asked["page"] is not None]
+    assert sum(answered) / len(answered) >= 0.90
