@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy
 
+from rag.cross_encoder import CrossEncoderReader
 from rag.encoders import bundled_encoder, open_encoder
 from rag.generators import open_generator
 from rag.reranker import Reranker
@@ -72,7 +73,14 @@ def open_retriever(settings: Settings, store: Store) -> Retriever:
     if not settings.embeddings_enabled:
         return Retriever(store, None)
     encoder, reader = _encoder(settings), bundled_encoder()
-    return Retriever(store, encoder, Reranker(reader), reader, index_meta(encoder))
+    return Retriever(
+        store,
+        encoder,
+        Reranker(reader),
+        reader,
+        index_meta(encoder),
+        CrossEncoderReader(settings.reranker_model) if settings.reranker_model else None,
+    )
 
 
 def open_assistant(settings: Settings, *, use_model: bool = True) -> Assistant:

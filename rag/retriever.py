@@ -7,6 +7,7 @@ an exact term or a code on BM25.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,16 +15,22 @@ from dataclasses import dataclass, field, replace
 import numpy
 
 from rag import analysis, spelling
+from rag.cross_encoder import CrossEncoderReader
 from rag.deadline import Deadline
+from rag.errors import EncoderError
 from rag.reranker import Reranker, rescore
 from rag.stores.common import check_meta
-from rag.types import Chunk, Encoder, Hit, IndexMeta, Lexicon, SearchLegs, Store
+from rag.types import Chunk, Encoder, Hit, IndexMeta, Lexicon, SearchLegs, Store, Vectors
 
 CANDIDATES = 100  # of each leg
 RERANKED = 80  # of both, fused
+CROSS_READ = 20  # of those, by the optional cross-encoder
 MOST_CHUNKS_A_PAGE = 2
+MOST_WORDS = 128  # of a question
 BM25_WEIGHT = 0.4  # at full coverage
 PAGE_PRIOR = 0.05  # added to the chunks of the page that the asker is on
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +68,8 @@ class Retriever:
     """Search one store; ``encoder`` None searches words alone, ``reranker`` None reads no closer.
 
     ``lexicon`` None leaves misspelt words as they are. ``meta``, when given, is what the index must
-    say of itself: it is asked before the first search.
+    say of itself: it is asked before the first search. ``cross_encoder``, when given, reads the
+    best `CROSS_READ` chunks once more.
     """
 
     def __init__(
@@ -71,12 +79,14 @@ class Retriever:
         reranker: Reranker | None = None,
         lexicon: Lexicon | None = None,
         meta: IndexMeta | None = None,
+        cross_encoder: CrossEncoderReader | None = None,
     ) -> None:
         self._store = store
         self._encoder = encoder
         self._reranker = reranker
         self._lexicon = lexicon
         self._unchecked = meta
+        self._cross_encoder = cross_encoder
 
     def retrieve(
         self, question: str, k: int = 5, *, page: str | None = None, timeout_s: float = 10.0
@@ -84,12 +94,13 @@ class Retriever:
         """Return the k best chunks, best first, ties to the lower id, at most 2 a page.
 
         ``page`` is the page the asker is on: its chunks gain `PAGE_PRIOR`.
-        Raises: IndexMissing, IndexMismatch, SearchUnavailable, EncoderError.
+        A question that cannot be encoded is searched by its words alone: ``legs`` tells.
+        Raises: IndexMissing, IndexMismatch, SearchUnavailable.
         """
         deadline = Deadline(timeout_s)
         self._check_index(deadline)
         question, words = self._mended(question, deadline)
-        vector = self._encoder.encode_queries([question])[0] if self._encoder else None
+        vector = self._encoded(question, deadline)
         found = self._store.search(vector, words, CANDIDATES, deadline.left_s())
         legs = {"knn": dict(found.knn), "bm25": dict(found.bm25)}
         chunks = self._store.chunks(list({**legs["knn"], **legs["bm25"]}), deadline.left_s())
@@ -100,7 +111,10 @@ class Retriever:
         if page is not None:
             scores = {i: s + PAGE_PRIOR * (chunks[i].page == page) for i, s in scores.items()}
         hits = _ranked(scores, chunks, legs, max(k, MOST_CHUNKS_A_PAGE + 1))
-        evidence = _evidence(hits, weights, found, features)
+        evidence = _evidence(hits, weights, found, features)  # the gate is fitted on these scores
+        if self._cross_encoder and deadline.left_s() > 0:
+            scores = _read_across(self._cross_encoder, question, scores, chunks)
+            hits = _ranked(scores, chunks, legs, k)
         pages = {i: chunk.page for i, chunk in chunks.items()}
         return Retrieval(tuple(hits[:k]), evidence, legs, pages)
 
@@ -111,9 +125,19 @@ class Retriever:
                 check_meta(found, self._unchecked)
                 self._unchecked = None
 
+    def _encoded(self, question: str, deadline: Deadline) -> Vectors | None:
+        """Return the question's vector; None, and words alone are searched, when there is none."""
+        if self._encoder is None:
+            return None
+        try:
+            return self._encoder.encode_queries([question], deadline.left_s() / 2)[0]
+        except EncoderError as error:
+            logger.warning("Only words are searched. %s", error)
+            return None
+
     def _mended(self, question: str, deadline: Deadline) -> tuple[str, list[str]]:
         """Return the question and its words that matter, with the spelling mended."""
-        words = analysis.content_words(question, analysis.STEMMERS)
+        words = analysis.content_words(question, analysis.STEMMERS)[:MOST_WORDS]
         if self._lexicon is None:
             return question, words
         mended = spelling.corrections(
@@ -140,6 +164,21 @@ class Retriever:
         found = self._reranker.features(question, weights, [chunks[i] for i in best])
         words = dict(zip(best, found.words.tolist(), strict=True))
         return rescore(fused, cosines, best, found), words
+
+
+def _read_across(
+    reader: CrossEncoderReader,
+    question: str,
+    scores: Mapping[str, float],
+    chunks: Mapping[str, Chunk],
+) -> dict[str, float]:
+    """Return the mean of each chunk's score and of the cross-encoder's.
+
+    That is 0 for a chunk that is not read: it stays below those that are.
+    """
+    best = sorted(scores, key=lambda i: (-scores[i], i))[:CROSS_READ]
+    read = dict(zip(best, reader.scores(question, [chunks[i] for i in best]), strict=True))
+    return {i: (score + read.get(i, 0.0)) / 2 for i, score in scores.items()}
 
 
 def _word_weights(words: Sequence[str], found: SearchLegs) -> dict[str, float]:

@@ -83,6 +83,12 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("AI_EMBEDDING_DIMENSION", "AI_ASSISTANT_EMBEDDING_DIMENSION"),
         description="Length of the vectors",
     )
+    reranker_model: str | None = Field(
+        None,
+        validation_alias=AliasChoices("AI_RERANKER_MODEL", "AI_ASSISTANT_RERANKER_MODEL"),
+        description="Cross-encoder (sentence-transformers name or folder) that reads the best"
+        " chunks once more; unset: none",
+    )
     streaming_enabled: bool = Field(
         True,
         validation_alias=AliasChoices("AI_ENABLE_STREAMING", "AI_ASSISTANT_ENABLE_STREAMING"),

@@ -181,8 +181,11 @@ class Encoder(Protocol):
     def encode_passages(self, texts: Sequence[str]) -> Vectors:
         """Encode passages. Returns (n, dimension) float32, unit rows; all zeros for no text."""
 
-    def encode_queries(self, texts: Sequence[str]) -> Vectors:
-        """Encode questions. Returns (n, dimension) float32, unit rows; all zeros for no text."""
+    def encode_queries(self, texts: Sequence[str], timeout_s: float = 60.0) -> Vectors:
+        """Encode questions. Returns (n, dimension) float32, unit rows; all zeros for no text.
+
+        Raises: EncoderError when a server takes longer than ``timeout_s``.
+        """
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Count the tokens of each text as the model sees them (an estimate where it is remote)."""

@@ -48,7 +48,7 @@ class CountingEncoder:
         self.passages += len(texts)
         return self._encoder.encode_passages(texts)
 
-    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+    def encode_queries(self, texts: Sequence[str], timeout_s: float = 60.0) -> Vectors:
         return self._encoder.encode_queries(texts)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:

@@ -158,6 +158,7 @@ def _in_force(store: Store, settings: Settings, k: int) -> dict[str, Any]:
         "store": "elasticsearch" if settings.uses_elasticsearch else "sqlite",
         "encoder": meta.encoder if meta and encoded else None,
         "dimension": meta.dimension if meta and encoded else None,
+        "reranker": settings.reranker_model if encoded else None,
         "pages": len(store.records()),
         "k": k,
     }

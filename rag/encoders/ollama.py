@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Sequence
-from functools import cached_property
+from contextlib import closing
 
 import httpx
 import numpy
@@ -28,7 +27,7 @@ class OllamaEncoder:
         self._url = url
         self._timeout_s = timeout_s
         self._query, self._passage = PREFIXES.get(model.partition(":")[0], ("", ""))
-        self._dimension = self._embed(["dimension"]).shape[1]
+        self._dimension = self._embed(["dimension"], timeout_s).shape[1]
 
     @property
     def name(self) -> str:
@@ -42,27 +41,28 @@ class OllamaEncoder:
 
     def encode_passages(self, texts: Sequence[str]) -> Vectors:
         """Encode passages: (n, dimension) float32, unit rows. Raises: EncoderError."""
-        return self._encode(self._passage, texts)
+        return self._encode(self._passage, texts, self._timeout_s)
 
-    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+    def encode_queries(self, texts: Sequence[str], timeout_s: float = TIMEOUT_S) -> Vectors:
         """Encode questions: (n, dimension) float32, unit rows. Raises: EncoderError."""
-        return self._encode(self._query, texts)
+        return self._encode(self._query, texts, timeout_s)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Estimate the tokens of each text: the server's tokenizer is not at hand."""
         return estimated_tokens(texts)
 
-    def _encode(self, prefix: str, texts: Sequence[str]) -> Vectors:
+    def _encode(self, prefix: str, texts: Sequence[str], timeout_s: float) -> Vectors:
         vectors = numpy.zeros((len(texts), self._dimension), numpy.float32)
         told = [i for i, text in enumerate(texts) if text.strip()]
         for start in range(0, len(told), BATCH):
             rows = told[start : start + BATCH]
-            vectors[rows] = unit_rows(self._embed([prefix + texts[i] for i in rows]))
+            vectors[rows] = unit_rows(self._embed([prefix + texts[i] for i in rows], timeout_s))
         return vectors
 
-    def _embed(self, texts: list[str]) -> Vectors:
+    def _embed(self, texts: list[str], timeout_s: float) -> Vectors:
         try:
-            answer = self._client.embed(model=self._model, input=texts, truncate=True)
+            with closing(ollama.Client(host=self._url, timeout=timeout_s)) as client:
+                answer = client.embed(model=self._model, input=texts, truncate=True)
             return checked_answer(answer.embeddings, len(texts))
         except (ollama.ResponseError, ValueError) as error:
             cure = "Check OLLAMA_URL and AI_EMBEDDING_MODEL, and see what `ollama serve` says"
@@ -76,9 +76,3 @@ class OllamaEncoder:
                 f"No Ollama answers at {self._url} ({type(error).__name__}). Start it (ollama"
                 " serve), correct OLLAMA_URL, or unset AI_EMBEDDING_MODEL for the bundled encoder"
             ) from None
-
-    @cached_property
-    def _client(self) -> ollama.Client:
-        client = ollama.Client(host=self._url, timeout=self._timeout_s)
-        weakref.finalize(self, client.close)
-        return client

@@ -53,34 +53,37 @@ class OpenAIEncoder:
 
     def encode_passages(self, texts: Sequence[str]) -> Vectors:
         """Encode passages: (n, dimension) float32, unit rows. Raises: EncoderError."""
-        vectors = numpy.zeros((len(texts), self._dimension), numpy.float32)
-        told = [i for i, text in enumerate(texts) if text.strip()]
-        for start in range(0, len(told), BATCH):
-            rows = told[start : start + BATCH]
-            vectors[rows] = unit_rows(self._embed([texts[i] for i in rows]))
-        return vectors
+        return self._encode(self._client, texts)
 
-    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+    def encode_queries(self, texts: Sequence[str], timeout_s: float = TIMEOUT_S) -> Vectors:
         """Encode questions as passages: these models have one side."""
-        return self.encode_passages(texts)
+        return self._encode(self._client.with_options(timeout=timeout_s, max_retries=0), texts)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Estimate the tokens of each text: the server's tokenizer is not at hand."""
         return estimated_tokens(texts)
 
+    def _encode(self, client: Any, texts: Sequence[str]) -> Vectors:
+        vectors = numpy.zeros((len(texts), self._dimension), numpy.float32)
+        told = [i for i, text in enumerate(texts) if text.strip()]
+        for start in range(0, len(told), BATCH):
+            rows = told[start : start + BATCH]
+            vectors[rows] = unit_rows(self._embed(client, [texts[i] for i in rows]))
+        return vectors
+
     def _probe(self, refused: type[Exception]) -> Vectors:
         """Encode a word; ask again without ``dimensions`` where a model has one length only."""
         try:
-            return self._embed(["dimension"])
+            return self._embed(self._client, ["dimension"])
         except EncoderError as error:
             if not isinstance(error.__cause__, refused) or "dimensions" not in str(error):
                 raise
             self._options = {}
-            return self._embed(["dimension"])
+            return self._embed(self._client, ["dimension"])
 
-    def _embed(self, texts: list[str]) -> Vectors:
+    def _embed(self, client: Any, texts: list[str]) -> Vectors:
         try:
-            answer = self._client.embeddings.create(
+            answer = client.embeddings.create(
                 model=self._model, input=texts, encoding_format="float", **self._options
             )
             rows = sorted(answer.data, key=lambda row: row.index)

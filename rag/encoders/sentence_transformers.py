@@ -47,7 +47,7 @@ class SentenceTransformersEncoder:
         """Encode passages: (n, dimension) float32, unit rows; zeros for no text."""
         return self._encode(self._model.encode_document, texts)
 
-    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+    def encode_queries(self, texts: Sequence[str], timeout_s: float = 60.0) -> Vectors:
         """Encode questions: (n, dimension) float32, unit rows; zeros for no text."""
         return self._encode(self._model.encode_query, texts)
 

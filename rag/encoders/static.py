@@ -71,7 +71,7 @@ class StaticEncoder:
                 sums[row] = numpy.ones(len(ids), numpy.float32) @ self._table.take(ids, axis=0)
         return unit_rows(sums)
 
-    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+    def encode_queries(self, texts: Sequence[str], timeout_s: float = 60.0) -> Vectors:
         """Encode questions, as passages are."""
         return self.encode_passages(texts)
 

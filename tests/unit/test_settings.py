@@ -37,6 +37,7 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
     assert (found.embeddings_enabled, found.streaming_enabled) == (True, True)
     assert (found.embedding_model, found.embedding_dimension) == ("bundled", 768)
     assert found.data_dir == Path(".souffleur")
+    assert found.reranker_model is None
     assert not found.uses_elasticsearch
 
 
@@ -74,6 +75,8 @@ def test_switches_are_read_in_the_data_folder(where: str, monkeypatch: pytest.Mo
         ("AI_ASSISTANT_ENABLE_EMBEDDINGS", "0", "embeddings_enabled", False),
         ("AI_ASSISTANT_EMBEDDING_MODEL", "ollama:x", "embedding_model", "ollama:x"),
         ("AI_ASSISTANT_EMBEDDING_DIMENSION", "1024", "embedding_dimension", 1024),
+        ("AI_RERANKER_MODEL", "x/y", "reranker_model", "x/y"),
+        ("AI_ASSISTANT_RERANKER_MODEL", "x/y", "reranker_model", "x/y"),
         ("AI_ASSISTANT_ENABLE_STREAMING", "no", "streaming_enabled", False),
         ("help_timeout", "2.5", "timeout_s", 2.5),
     ],
