@@ -7,6 +7,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
 from indexer.fitting import Counts, Piece, fill, fit
 from rag import analysis
@@ -14,7 +15,7 @@ from rag.types import Block, Chunk, Page
 
 LIMIT_TOKENS = 200
 _LEAD_TOKENS = 25
-_UNSAFE = str.maketrans({"%": "%25", " ": "%20", "#": "%23", "?": "%3F"})
+_UNSAFE = str.maketrans({character: quote(character) for character in "% #?\u00a0\u202f"})
 
 
 @dataclass(slots=True)
@@ -108,7 +109,7 @@ def _is_lead(block: Block, following: Block | None, counts: Counts, limit: int) 
     if block.kind != "paragraph" or following is None or following.kind == "paragraph":
         return False
     tokens = counts[block.text]
-    return tokens <= limit // 4 and (block.text.endswith(":") or tokens <= _LEAD_TOKENS)
+    return tokens <= (limit // 2 if block.text.endswith(":") else _LEAD_TOKENS)
 
 
 def _listing(lead: str, block: Block, counts: Counts, limit: int) -> Iterator[Piece]:

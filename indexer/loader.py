@@ -15,6 +15,8 @@ from rag.errors import ConfigError, CorpusError
 from rag.types import Page
 
 MAX_PAGE_BYTES = 10_000_000
+# Control and format characters (bidi marks among them), lone surrogates, line separators.
+_REFUSED_IN_NAMES = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,7 @@ def _candidate(root: Path, path: Path) -> Candidate | CorpusError:
         return CorpusError(page_id, f"cannot be read: {error.strerror}")
     if not stat.S_ISREG(status.st_mode):
         return CorpusError(page_id, "not a regular file")
-    if not page_id.isprintable():
+    if any(unicodedata.category(character) in _REFUSED_IN_NAMES for character in page_id):
         return CorpusError(ascii(page_id)[1:-1], "its name holds control characters")
     if status.st_size > MAX_PAGE_BYTES:
         return CorpusError(page_id, f"larger than {MAX_PAGE_BYTES // 1_000_000} MB")

@@ -146,11 +146,21 @@ def _gone(
 ) -> Callable[[], list[str]]:
     """Return a function that lists the pages to remove, once all pages were read.
 
-    These are the pages of the sources named that are there no more, and those that were unread.
+    These are the pages of the sources named that are there no more, those of a folder that was
+    moved to where a source is now, and those that were unread.
     """
     present = {candidate.id for candidate in candidates}
     absent = [record for record in known.values() if record.id not in present]
-    removed = {record.id for record in absent if is_named(Path(record.root, record.id), sources)}
+    moved = {
+        record.root
+        for record in (known[page_id] for page_id in present & known.keys())
+        if not Path(record.root).exists()
+    }
+    removed = {
+        record.id
+        for record in absent
+        if record.root in moved or is_named(Path(record.root, record.id), sources)
+    }
 
     def pages() -> list[str]:
         return [page_id for page_id in known if page_id in removed or page_id in unread]

@@ -35,10 +35,12 @@ def find_candidates(
     skipped = [Skip(error.page, error.reason) for error in found.skipped]
     roots = {record.root for record in known.values()}
     mapped = [_under_known_root(candidate, roots) for candidate in found.candidates]
+    ids = {place(candidate.path): candidate.id for candidate in mapped}
     candidates: dict[str, Candidate] = {}
     for candidate in mapped:
         other = _taken(candidate, known.get(candidate.id))
-        if other is None:
+        # a file that has another id from now on gives its old one up
+        if other is None or ids.get(place(other.path), candidate.id) != candidate.id:
             candidates.setdefault(candidate.id, candidate)
             continue
         skipped = [skip for skip in skipped if skip.page != other.id]

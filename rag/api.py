@@ -32,8 +32,11 @@ def get_similar_chunks(question: str, texts: Sequence[str] | None = None, k: int
     With ``texts``, ranks those by cosine (a hit's ``chunk.id`` is the text's place in the list);
     without, searches the index: cosine kNN and BM25 fused, at most 2 chunks a page.
 
-    Raises: IndexMissing, IndexMismatch, SearchUnavailable, EncoderError, ConfigError.
+    Raises: ValueError for k below 1; QuestionRefused, IndexMissing, IndexMismatch,
+    SearchUnavailable, EncoderError, ConfigError.
     """
+    if k < 1:
+        raise ValueError(f"k must be 1 or more, got {k}")
     settings = load_settings()
     if texts is not None:
         return rank_texts(question, texts, k, _encoder(settings))
@@ -53,7 +56,7 @@ def generate_embedding(text: str) -> Vectors:
 def cosine_similarity(a: ArrayLike, b: ArrayLike) -> float:
     """Return the cosine of two vectors of one length, in [-1, 1]; 0 when one is all zeros.
 
-    Raises: ValueError when their shapes differ.
+    Raises: ValueError when their shapes differ or a number is not finite.
     """
     left, right = _scaled(a), _scaled(b)
     if left.shape != right.shape or left.ndim != 1:
@@ -65,14 +68,17 @@ def cosine_similarity(a: ArrayLike, b: ArrayLike) -> float:
 def _scaled(vector: ArrayLike) -> NDArray[numpy.float64]:
     """Return a vector's numbers brought to at most 1, so that no square of them is out of range."""
     numbers = numpy.asarray(vector, numpy.float64)
+    if not numpy.isfinite(numbers).all():
+        raise ValueError("a vector holds NaN or infinity")
     return numbers / (numpy.abs(numbers).max(initial=0.0) or 1.0)
 
 
 def open_retriever(settings: Settings, store: Store) -> Retriever:
     """Open a retriever over a store, which is not asked yet. Raises: ConfigError, EncoderError."""
+    reader = bundled_encoder()
     if not settings.embeddings_enabled:
-        return Retriever(store, None)
-    encoder, reader = _encoder(settings), bundled_encoder()
+        return Retriever(store, None, lexicon=reader)
+    encoder = _encoder(settings)
     return Retriever(
         store,
         encoder,
@@ -103,7 +109,7 @@ def index_meta(encoder: Encoder) -> IndexMeta:
 
 @cache
 def _encoder(settings: Settings) -> Encoder:
-    return open_encoder(settings)
+    return open_encoder(settings, settings.timeout_s)
 
 
 @cache

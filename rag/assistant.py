@@ -6,7 +6,6 @@ are renderings of it.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import re
 from collections.abc import AsyncGenerator, Sequence
@@ -14,19 +13,18 @@ from contextlib import aclosing
 
 from rag import gate, messages
 from rag.analysis import question_language
-from rag.deadline import Deadline
+from rag.deadline import Deadline, bounded
 from rag.errors import (
     DeadlineExceeded,
     HelpError,
     IndexFault,
     ModelUnavailable,
-    QuestionRefused,
     SearchUnavailable,
 )
 from rag.extract import Extract, extract_answer
 from rag.generators import Generator
-from rag.prompt import Prompt, build_prompt
-from rag.retriever import Retrieval, Retriever
+from rag.prompt import REFUSAL, Prompt, build_prompt
+from rag.retriever import Retrieval, Retriever, check_length
 from rag.types import (
     Answer,
     Chunk,
@@ -40,11 +38,12 @@ from rag.types import (
     Store,
 )
 
-LONGEST_QUESTION = 2_000  # characters
 SEARCH_SHARE = 0.3  # of the deadline, at most, goes to retrieval
 NEAREST_TITLES = 3
 SEE_ALSO = 4
-CITATION = re.compile(r"\s?\[(\d{1,3})\]")
+CITATION = re.compile(r"\s?\[\d{1,3}(?:\s*[,;]\s*\d{1,3})*\]")
+NOTHING = re.sub(r"[^\w]+", " ", REFUSAL).strip().casefold()
+LATE_SEARCH = "The search did not answer in time."
 logger = logging.getLogger(__name__)
 
 
@@ -81,11 +80,7 @@ class Assistant:
         IndexMismatch, which only the operator can cure. A store or model that does not answer
         gives a degraded answer instead.
         """
-        if len(question) > LONGEST_QUESTION:
-            raise QuestionRefused(
-                f"The question has {len(question):,} characters; at most {LONGEST_QUESTION:,} are"
-                " read. Ask it in a few sentences."
-            )
+        check_length(question)
         deadline = Deadline(self._timeout_s)
         lang = question_language(question)
         if not question.strip():
@@ -94,13 +89,13 @@ class Assistant:
         try:
             retrieval = await self._retrieve(question, page, k, deadline)
         except (SearchUnavailable, TimeoutError) as error:
-            logger.warning("%s", error or "The search did not answer in time.")
+            logger.warning("%s", str(error) or LATE_SEARCH)
             yield CompleteEvent(_unsearched(lang, deadline))
             return
         if not gate.answers(retrieval.evidence):
             yield CompleteEvent(_nothing(retrieval, lang, deadline))
             return
-        pages, section = await asyncio.to_thread(self._context, retrieval.hits, deadline)
+        pages, section = await self._context(retrieval.hits, deadline)
         extract = extract_answer(question, retrieval.hits, section)
         context = Context(lang, retrieval, pages, extract, deadline)
         yield SourcesEvent(_sources(retrieval.hits), extract.text)
@@ -112,24 +107,31 @@ class Assistant:
         self, question: str, page: str | None, k: int, deadline: Deadline
     ) -> Retrieval:
         limit_s = deadline.left_s() * SEARCH_SHARE
-        search = asyncio.to_thread(
-            self._retriever.retrieve, question, k, page=page, timeout_s=limit_s
+        return await bounded(
+            lambda: self._retriever.retrieve(question, k, page=page, timeout_s=limit_s), limit_s
         )
-        return await asyncio.wait_for(search, limit_s)
 
-    def _context(
+    async def _context(
         self, hits: Sequence[Hit], deadline: Deadline
     ) -> tuple[dict[str, PageRecord], list[Chunk]]:
+        """Return the hits' pages, and the chunks of the best hit's page in order."""
+        limit_s = deadline.left_s(SEARCH_SHARE * self._timeout_s)
         try:
-            ids = list(dict.fromkeys(hit.chunk.page for hit in hits))
-            pages = self._store.pages(ids, deadline.left_s(SEARCH_SHARE * self._timeout_s))
-            best = pages.get(hits[0].chunk.page)
-            listed = best.chunk_ids if best else ()
-            chunks = self._store.chunks(listed, deadline.left_s(SEARCH_SHARE * self._timeout_s))
-            return pages, [chunks[i] for i in listed if i in chunks]
-        except (SearchUnavailable, IndexFault) as error:
-            logger.warning("%s", error)
+            return await bounded(lambda: self._read_pages(hits, limit_s), limit_s)
+        except (SearchUnavailable, IndexFault, TimeoutError) as error:
+            logger.warning("%s", str(error) or LATE_SEARCH)
             return {}, []
+
+    def _read_pages(
+        self, hits: Sequence[Hit], limit_s: float
+    ) -> tuple[dict[str, PageRecord], list[Chunk]]:
+        deadline = Deadline(limit_s)
+        ids = list(dict.fromkeys(hit.chunk.page for hit in hits))
+        pages = self._store.pages(ids, deadline.left_s())
+        best = pages.get(hits[0].chunk.page)
+        listed = best.chunk_ids if best else ()
+        chunks = self._store.chunks(listed, deadline.left_s())
+        return pages, [chunks[i] for i in listed if i in chunks]
 
     async def _generate(self, question: str, context: Context) -> AsyncGenerator[Event, None]:
         if self._generator is None:
@@ -176,9 +178,11 @@ class Context:
             text = whole_sentences(text)
         if not text:
             return self.degraded(reason)
+        if says_nothing(text):
+            return _nothing(self.retrieval, self.lang, self.deadline)
         sources = _sources(prompt.passages)
         text, cited = checked_citations(text, len(sources))
-        shown = tuple(s for s in sources if s.n in cited) or _sources(prompt.passages)[:1]
+        shown = tuple(s for s in sources if s.n in cited) or (_best(sources),)
         return self._answer(text, shown, truncated=truncated)
 
     def degraded(self, reason: str) -> Answer:
@@ -195,7 +199,7 @@ class Context:
         reason: str | None = None,
         truncated: bool = False,
     ) -> Answer:
-        effective = sources[0].page
+        effective = _best(sources).page
         record = self.pages.get(effective)
         return Answer(
             text=text,
@@ -226,11 +230,26 @@ def whole_sentences(text: str) -> str:
     return text[: ends[-1]].rstrip() if ends else ""
 
 
+def says_nothing(text: str) -> bool:
+    """Say whether the model wrote, as its rules ask, that the pages do not answer."""
+    return re.sub(r"[^\w]+", " ", CITATION.sub("", text)).strip().casefold() == NOTHING
+
+
 def checked_citations(text: str, count: int) -> tuple[str, set[int]]:
     """Return the text without citations of passages that were not sent, and the numbers cited."""
-    cited = {int(number) for number in CITATION.findall(text)} & set(range(1, count + 1))
-    text = CITATION.sub(lambda m: m.group() if int(m.group(1)) in cited else "", text)
-    return text, cited
+    cited: set[int] = set()
+
+    def kept(found: re.Match[str]) -> str:
+        numbers = [n for n in map(int, re.findall(r"\d+", found.group())) if 1 <= n <= count]
+        cited.update(numbers)
+        return f" [{', '.join(map(str, numbers))}]" if numbers else ""
+
+    return CITATION.sub(kept, text), cited
+
+
+def _best(sources: Sequence[Source]) -> Source:
+    """Return the source of the highest score, the first of equals."""
+    return max(sources, key=lambda source: source.score)
 
 
 def _sources(hits: Sequence[Hit]) -> tuple[Source, ...]:

@@ -30,4 +30,4 @@ def probability(evidence: Evidence) -> float:
 
 def answers(evidence: Evidence) -> bool:
     """Say whether the evidence is enough to answer from the pages."""
-    return probability(evidence) >= THRESHOLD
+    return evidence.length > 0 and probability(evidence) >= THRESHOLD

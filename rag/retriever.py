@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy
@@ -17,7 +18,7 @@ import numpy
 from rag import analysis, spelling
 from rag.cross_encoder import CrossEncoderReader
 from rag.deadline import Deadline
-from rag.errors import EncoderError
+from rag.errors import EncoderError, QuestionRefused
 from rag.reranker import Reranker, rescore
 from rag.stores.common import check_meta
 from rag.types import Chunk, Encoder, Hit, IndexMeta, Lexicon, SearchLegs, Store, Vectors
@@ -27,6 +28,8 @@ RERANKED = 80  # of both, fused
 CROSS_READ = 20  # of those, by the optional cross-encoder
 MOST_CHUNKS_A_PAGE = 2
 MOST_WORDS = 128  # of a question
+LONGEST_QUESTION = 2_000  # characters
+RECHECK_S = 2.0  # between two looks at who made the index: another run may have rebuilt it
 BM25_WEIGHT = 0.4  # at full coverage
 PAGE_PRIOR = 0.05  # added to the chunks of the page that the asker is on
 
@@ -40,7 +43,7 @@ class Evidence:
     ``score`` is its score and ``margin`` its lead over the best chunk of another page; ``words``
     its feature of that name (see `rag.reranker`), None when it was not read closely. ``coverage``
     is the idf share of the question's words that it holds, ``unknown`` of those that no chunk
-    holds; ``length`` is the number of the question's words that matter.
+    holds; ``length`` is the number of the question's words that are no stop words.
     """
 
     score: float = 0.0
@@ -85,8 +88,10 @@ class Retriever:
         self._encoder = encoder
         self._reranker = reranker
         self._lexicon = lexicon
-        self._unchecked = meta
+        self._meta = meta
+        self._checked_at = float("-inf")
         self._cross_encoder = cross_encoder
+        self._cross_read_s = 0.0  # what its last reading took: it is skipped when less is left
 
     def retrieve(
         self, question: str, k: int = 5, *, page: str | None = None, timeout_s: float = 10.0
@@ -95,8 +100,10 @@ class Retriever:
 
         ``page`` is the page the asker is on: its chunks gain `PAGE_PRIOR`.
         A question that cannot be encoded is searched by its words alone: ``legs`` tells.
-        Raises: IndexMissing, IndexMismatch, SearchUnavailable.
+        Raises: QuestionRefused over `LONGEST_QUESTION` characters; IndexMissing, IndexMismatch,
+        SearchUnavailable.
         """
+        check_length(question)
         deadline = Deadline(timeout_s)
         self._check_index(deadline)
         question, words = self._mended(question, deadline)
@@ -112,18 +119,21 @@ class Retriever:
             scores = {i: s + PAGE_PRIOR * (chunks[i].page == page) for i, s in scores.items()}
         hits = _ranked(scores, chunks, legs, max(k, MOST_CHUNKS_A_PAGE + 1))
         evidence = _evidence(hits, weights, found, features)  # the gate is fitted on these scores
-        if self._cross_encoder and deadline.left_s() > 0:
+        if self._cross_encoder and deadline.left_s() > self._cross_read_s:
+            start = deadline.spent_s()
             scores = _read_across(self._cross_encoder, question, scores, chunks)
+            self._cross_read_s = deadline.spent_s() - start
             hits = _ranked(scores, chunks, legs, k)
         pages = {i: chunk.page for i, chunk in chunks.items()}
         return Retrieval(tuple(hits[:k]), evidence, legs, pages)
 
     def _check_index(self, deadline: Deadline) -> None:
-        if self._unchecked is not None:
-            found = self._store.meta(deadline.left_s())
-            if found is not None:
-                check_meta(found, self._unchecked)
-                self._unchecked = None
+        if self._meta is None or time.monotonic() - self._checked_at < RECHECK_S:
+            return
+        found = self._store.meta(deadline.left_s())
+        if found is not None:
+            check_meta(found, self._meta)
+            self._checked_at = time.monotonic()
 
     def _encoded(self, question: str, deadline: Deadline) -> Vectors | None:
         """Return the question's vector; None, and words alone are searched, when there is none."""
@@ -166,6 +176,15 @@ class Retriever:
         return rescore(fused, cosines, best, found), words
 
 
+def check_length(question: str) -> None:
+    """Raise QuestionRefused for a question that is too long to be one."""
+    if len(question) > LONGEST_QUESTION:
+        raise QuestionRefused(
+            f"The question has {len(question):,} characters; at most {LONGEST_QUESTION:,} are"
+            " read. Ask it in a few sentences."
+        )
+
+
 def _read_across(
     reader: CrossEncoderReader,
     question: str,
@@ -199,7 +218,7 @@ def _evidence(
     words: Mapping[str, float],
 ) -> Evidence:
     if not hits:
-        return Evidence(length=len(weights))
+        return Evidence(length=_meaningful(weights))
     best = hits[0]
     other = next((hit.score for hit in hits if hit.chunk.page != best.chunk.page), 0.0)
     unknown = sum(w for w, n in zip(weights.values(), found.frequencies, strict=True) if n == 0)
@@ -209,8 +228,12 @@ def _evidence(
         words=words.get(best.chunk.id),
         coverage=covered(weights, best.chunk),
         unknown=unknown / (sum(weights.values()) or 1.0),
-        length=len(weights),
+        length=_meaningful(weights),
     )
+
+
+def _meaningful(words: Iterable[str]) -> int:
+    return sum(not any(analysis.is_stop_word(w, lang) for lang in analysis.STEMMERS) for w in words)
 
 
 def idf(total: int, frequency: int) -> float:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from importlib import import_module
 from pathlib import PurePosixPath
 
 from rag.errors import CorpusError
-from rag.types import Page
+from rag.types import Block, Page
 
 Parser = Callable[[bytes, str], Page]
 
@@ -25,6 +26,10 @@ _MODULES = {
 }
 # The encoder, too, must be done with a page in time; a manual of 500 sheets has this many.
 MAX_CHARACTERS = 1_000_000
+# Each chunk repeats these.
+MAX_TITLE = 300
+MAX_ANCHOR = 200
+MAX_URL = 2_000
 EXTENSIONS = frozenset(_MODULES)
 
 
@@ -52,7 +57,28 @@ def parse_page(data: bytes, page_id: str) -> Page:
         raise CorpusError(page_id, "no text")
     if _length(page) > MAX_CHARACTERS:
         raise CorpusError(page_id, f"more than {MAX_CHARACTERS:,} characters of text: split it")
-    return page
+    if len(page.url) > MAX_URL:
+        raise CorpusError(page_id, f"a url of more than {MAX_URL:,} characters")
+    blocks = tuple(part for block in page.blocks for part in _bounded(block))
+    return replace(page, title=_shortened(page.title), blocks=blocks)
+
+
+def _bounded(block: Block) -> Iterator[Block]:
+    """Shorten a heading; what it says in full then stands under it."""
+    if block.kind != "heading":
+        yield block
+        return
+    anchor = block.anchor if len(block.anchor) <= MAX_ANCHOR else ""
+    yield replace(block, text=_shortened(block.text), anchor=anchor)
+    if len(block.text) > MAX_TITLE:
+        yield Block("paragraph", block.text)
+
+
+def _shortened(text: str) -> str:
+    if len(text) <= MAX_TITLE:
+        return text
+    cut = text[: MAX_TITLE - 1]
+    return f"{cut.rpartition(' ')[0].rstrip() or cut}…"
 
 
 def _length(page: Page) -> int:

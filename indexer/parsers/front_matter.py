@@ -15,7 +15,10 @@ from rag.types import Action
 
 _FENCE = re.compile(r"^(---|\.\.\.)[ \t]*$", re.MULTILINE)
 _LONGEST = 65_536
-_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
+# Each question is compared with each chunk of its page.
+_MOST = 200
+_LONGEST_QUESTION = 300
+_FIELD = re.compile(r"^[A-Za-z_][\w-]*:(\s|$)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,9 @@ def split_front_matter(text: str, page_id: str) -> tuple[FrontMatter, str]:
     if end is None:
         return FrontMatter(), text
     head = text[start : end.start()]
+    # A rule above plain text is no fence.
+    if head.strip() and not head.partition("\n")[0].strip() and not _FIELD.search(head):
+        return FrontMatter(), text
     if len(head) > _LONGEST:
         raise CorpusError(page_id, f"front matter longer than {_LONGEST // 1024} kB")
     return _fields(_load(head, page_id), page_id), text[end.end() :]
@@ -76,13 +82,17 @@ def _load(head: str, page_id: str) -> Mapping[str, Any]:
 
 def _fields(values: Mapping[str, Any], page_id: str) -> FrontMatter:
     see_also = (linked_id(target, page_id) for target in _texts(values, "see_also", page_id))
+    questions = _texts(values, "questions", page_id)
+    if any(len(question) > _LONGEST_QUESTION for question in questions):
+        reason = f"front matter: a question of more than {_LONGEST_QUESTION} characters"
+        raise CorpusError(page_id, reason)
     return FrontMatter(
         title=_text(values, "title", page_id),
         url=_address(values, page_id),
         lang=_text(values, "lang", page_id),
         see_also=tuple(dict.fromkeys(filter(None, see_also))),
         actions=_actions(values, page_id),
-        questions=_texts(values, "questions", page_id),
+        questions=questions,
     )
 
 
@@ -102,12 +112,18 @@ def _text(values: Mapping[str, Any], name: str, page_id: str) -> str:
 def _texts(values: Mapping[str, Any], name: str, page_id: str) -> tuple[str, ...]:
     value = values.get(name)
     listed = value if isinstance(value, list) else [value]
+    _refuse_many(listed, name, page_id)
     return tuple(filter(None, (_text({name: item}, name, page_id) for item in listed)))
+
+
+def _refuse_many(listed: list[Any], name: str, page_id: str) -> None:
+    if len(listed) > _MOST:
+        raise CorpusError(page_id, f"front matter: {name} has more than {_MOST} entries")
 
 
 def _address(values: Mapping[str, Any], page_id: str) -> str:
     address = _text(values, "url", page_id)
-    if _SCHEME.match(address) and not address.lower().startswith(("http://", "https://")):
+    if address and not address.lower().startswith(("/", "http://", "https://")):
         raise CorpusError(page_id, "front matter: url must begin with http://, https:// or /")
     return address
 
@@ -116,6 +132,7 @@ def _actions(values: Mapping[str, Any], page_id: str) -> tuple[Action, ...]:
     listed = values.get("actions") or []
     if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
         raise CorpusError(page_id, "front matter: actions must be a list of label and url")
+    _refuse_many(listed, "actions", page_id)
     actions = tuple(Action(_text(i, "label", page_id), _address(i, page_id)) for i in listed)
     if not all(action.label and action.url for action in actions):
         raise CorpusError(page_id, "front matter: each action needs a label and a url")

@@ -9,9 +9,18 @@ from typing import Any
 from selectolax.lexbor import LexborHTMLParser
 
 from indexer.parsers.assembly import linked_id, make_page
-from indexer.parsers.builder import BlockBuilder
+from indexer.parsers.builder import Attributes, BlockBuilder
 from indexer.parsers.decoding import decode
-from indexer.parsers.visibility import IGNORED, PAGE_FRAME, is_hidden, is_navigation, is_related
+from indexer.parsers.visibility import (
+    IGNORED,
+    PAGE_FRAME,
+    image_text,
+    is_hidden,
+    is_in_text,
+    is_navigation,
+    is_related,
+    related_after,
+)
 from rag.errors import CorpusError
 from rag.types import Block, Page
 
@@ -61,6 +70,10 @@ def _main(tree: LexborHTMLParser) -> Node:
     return tree.body
 
 
+def _is_ignored(node: Node, tag: str) -> bool:
+    return tag in IGNORED and not (tag == "button" and is_in_text(node))
+
+
 class _Reader:
     """Walk a tree without recursion, and tell the builder what a reader would see."""
 
@@ -69,6 +82,8 @@ class _Reader:
         self._navigation = navigation
         self._builder = BlockBuilder()
         self._related: dict[str, None] = {}
+        self._related_nodes: set[int] = set()
+        self._base: str | None = None
         self._articles = 0
 
     def read(self, root: Node) -> tuple[tuple[Block, ...], tuple[str, ...]]:
@@ -91,8 +106,12 @@ class _Reader:
         if tag == "-text":
             self._builder.text(node.text_content or "")
             return None
-        if tag[0] in "-_!" or tag in IGNORED or not node.is_element_node or self._skips(node, tag):
+        if tag[0] in "-_!" or not node.is_element_node or _is_ignored(node, tag):
             return None
+        if self._skips(node, tag):
+            return None
+        if tag == "img":
+            self._builder.text(image_text(node))
         self._builder.open(tag, node.attributes)
         self._articles += tag in ("main", "article")
         child = node.child
@@ -126,15 +145,28 @@ class _Reader:
             if is_related(attributes):
                 self._related.update(dict.fromkeys(self._links(node)))
                 return True
-            return is_navigation(tag, attributes)
+            return is_navigation(tag, attributes) or self._takes_related(node, attributes)
         return False
 
+    def _takes_related(self, node: Node, attributes: Attributes) -> bool:
+        if node.mem_id in self._related_nodes:
+            return True
+        found = False
+        for links in related_after(node, attributes):
+            found = True
+            if links.mem_id in self._related_nodes:
+                break
+            self._related.update(dict.fromkeys(self._links(links)))
+            self._related_nodes.add(links.mem_id)
+        return found
+
     def _links(self, node: Node) -> Iterator[str]:
-        base = node.parser.css_first("head > base[href]")
-        prefix = (base.attributes.get("href") or "") if base is not None else ""
+        if self._base is None:
+            base = node.parser.css_first("head > base[href]")
+            self._base = (base.attributes.get("href") or "") if base is not None else ""
         for link in node.css("a[href]"):
             target = link.attributes.get("href") or ""
             if target and ":" not in target and target[0] not in "#/":
-                target = linked_id("./" + prefix + target, self._page_id)
+                target = linked_id("./" + self._base + target, self._page_id)
                 if target and target != self._page_id:
                     yield target

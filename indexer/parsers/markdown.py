@@ -69,17 +69,26 @@ def _plain_admonitions(lines: list[str]) -> list[str]:
 
 def _name_headings(tokens: list[Token]) -> None:
     """Give each heading its id: the one written as ``{#id}``, else GitHub's."""
-    used: Counter[str] = Counter()
-    for position, token in enumerate(tokens):
-        if token.type != "heading_open":
-            continue
-        children = tokens[position + 1].children or []
-        given = _take_given_id(children)
-        anchor = given or slug("".join(c.content for c in children if c.type != "html_inline"))
-        if not given:
-            used[anchor] += 1
-            anchor += f"-{used[anchor] - 1}" if used[anchor] > 1 else ""
-        token.attrSet("id", anchor)
+    headings = [
+        (token, tokens[position + 1].children or [])
+        for position, token in enumerate(tokens)
+        if token.type == "heading_open"
+    ]
+    given = [_take_given_id(children) for _, children in headings]
+    used = set(filter(None, given))
+    repeats: Counter[str] = Counter()
+    for (token, children), anchor in zip(headings, given, strict=True):
+        token.attrSet("id", anchor or _free_anchor(children, used, repeats))
+
+
+def _free_anchor(children: list[Token], used: set[str], repeats: Counter[str]) -> str:
+    base = slug("".join(c.content for c in children if c.type != "html_inline"))
+    anchor = base
+    while anchor in used:
+        repeats[base] += 1
+        anchor = f"{base}-{repeats[base]}"
+    used.add(anchor)
+    return anchor
 
 
 def _take_given_id(children: list[Token]) -> str:

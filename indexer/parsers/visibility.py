@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from indexer.parsers.builder import Attributes
@@ -31,6 +32,20 @@ _NAVIGATION = re.compile(
     re.IGNORECASE,
 )
 _RELATED = frozenset(("relatedtopics", "related-topics", "seealso", "see-also"))
+# Lists of links by their class alone: an id of that name may be a section of the text.
+_NAVIGATION_CLASSES = frozenset(("nav-list",))
+_HIDDEN_CLASSES = frozenset(("d-none", "hidden", "visually-hidden", "sr-only"))
+# "hidden md:block", "d-none d-md-block": hidden on small screens alone.
+_SHOWN_WHERE_WIDE = re.compile(r"(d-)?(sm|md|lg|xl|xxl|2xl)[:-](block|flex|grid|inline|table).*")
+_TEXT = frozenset(("p", "li", "td", "th", "dd"))
+_INLINE = frozenset("a span b i em strong code kbd u small label sub sup font picture".split())
+_MOST_INLINE = 8
+_FILE_NAME = re.compile(r"\S+\.(png|jpe?g|gif|svg|webp)", re.IGNORECASE)
+_GENERIC = frozenset(
+    "icône icone icon image note tip warning astuce avertissement important conseil attention"
+    " remarque d de".split()
+)
+_LINK_HOLDERS = frozenset(("div", "p", "span", "ul"))
 _ROLES = frozenset(("navigation", "banner", "contentinfo", "search"))
 _NEVER_NAVIGATION = frozenset(("body", "main", "article", "h1", "h2", "h3", "h4", "h5", "h6"))
 
@@ -39,7 +54,11 @@ def is_hidden(node: Any, attributes: Attributes) -> bool:
     """Tell whether an element is hidden by its own attributes."""
     if "hidden" in attributes:
         return not _is_chosen_alternative(node, attributes)
-    if attributes.get("aria-hidden") == "true":
+    if attributes.get("aria-hidden") == "true" or (
+        node.tag == "dialog" and "open" not in attributes
+    ):
+        return True
+    if _is_hidden_by_class(node.tag, attributes):
         return True
     style = attributes.get("style")
     if not style:
@@ -47,6 +66,14 @@ def is_hidden(node: Any, attributes: Attributes) -> bool:
     if _HIDING.search(style):
         return True
     return bool(_WHITE.search(style)) and "background" not in style and "class" not in attributes
+
+
+def _is_hidden_by_class(tag: str, attributes: Attributes) -> bool:
+    classes = (attributes.get("class") or "").split()
+    # A heading that only a screen reader reads still names its section.
+    if _HIDDEN_CLASSES.isdisjoint(classes) or tag in _NEVER_NAVIGATION:
+        return False
+    return not any(_SHOWN_WHERE_WIDE.fullmatch(name) for name in classes)
 
 
 def _is_chosen_alternative(node: Any, attributes: Attributes) -> bool:
@@ -72,6 +99,8 @@ def is_navigation(tag: str, attributes: Attributes) -> bool:
         return False
     if attributes.get("role") in _ROLES:
         return True
+    if not _NAVIGATION_CLASSES.isdisjoint((attributes.get("class") or "").split()):
+        return True
     names = f"{attributes.get('class') or ''} {attributes.get('id') or ''}"
     return any(_NAVIGATION.fullmatch(name) for name in names.split())
 
@@ -79,3 +108,56 @@ def is_navigation(tag: str, attributes: Attributes) -> bool:
 def is_related(attributes: Attributes) -> bool:
     """Tell whether an element lists links to related pages."""
     return not _RELATED.isdisjoint((attributes.get("class") or "").split())
+
+
+def is_in_text(node: Any) -> bool:
+    """Tell whether an image or a button stands inside a sentence, an item or a cell."""
+    parent = node.parent
+    for _ in range(_MOST_INLINE):
+        if parent is None or parent.tag not in _INLINE:
+            break
+        parent = parent.parent
+    return parent is not None and parent.tag in _TEXT
+
+
+def image_text(node: Any) -> str:
+    """Return what an image says in its place: its alternative, unless that names only its kind."""
+    said = " ".join((node.attributes.get("alt") or "").split())
+    words = re.findall(r"\w+", said.casefold())
+    if _FILE_NAME.fullmatch(said) or _GENERIC.issuperset(words) or not is_in_text(node):
+        return ""
+    return f"{_gap(node, 'prev')}{said}{_gap(node, 'next')}"
+
+
+def _gap(node: Any, side: str) -> str:
+    """Return a space where an image's words would run into the next ones."""
+    neighbour = getattr(node, side)
+    for _ in range(_MOST_INLINE):
+        if neighbour is not None or node.parent.tag not in _INLINE:
+            break
+        node = node.parent
+        neighbour = getattr(node, side)
+    if neighbour is None or neighbour.tag != "-text":
+        return " " * (neighbour is not None)
+    text = neighbour.text_content or ""
+    return " " if text and text[0 if side == "next" else -1].isalnum() else ""
+
+
+def related_after(node: Any, attributes: Attributes) -> Iterator[Any]:
+    """Return the links alone that follow LibreOffice's "Related topics", a paragraph."""
+    if node.tag != "p" or (attributes.get("class") or "") != "related":
+        return
+    if node.parent is not None and node.parent.attributes.get("class") == "embedded":
+        node = node.parent
+    while (node := node.next) is not None:
+        if node.tag == "-text" and not (node.text_content or "").strip():
+            continue
+        if node.tag not in _LINK_HOLDERS or not _only_links(node):
+            break
+        yield node
+
+
+def _only_links(node: Any) -> bool:
+    linked = " ".join(link.text() for link in node.css("a[href]"))
+    words = re.findall(r"\w+", node.text(separator=" "))
+    return bool(words) and re.findall(r"\w+", linked) == words

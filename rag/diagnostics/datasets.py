@@ -14,6 +14,7 @@ from rag.errors import DatasetError
 from rag.types import Block, Page
 
 CORPUS, QUERIES, QRELS = "corpus.jsonl", "queries.jsonl", "qrels/test.tsv"
+HIGHEST_RELEVANCE = 1_000_000
 QRELS_COLUMNS = 3
 DEFAULT_GROUP = "all"
 
@@ -56,6 +57,8 @@ def read_beir(folder: Path) -> Dataset:
     _check_files(folder)
     pages = _unique(folder / CORPUS, _page)
     queries = _unique(folder / QUERIES, _query)
+    if not any(page.blocks or page.title.strip() for page in pages.values()):
+        raise DatasetError(f"{folder / CORPUS} holds no text: nothing can be found.")
     judged = _read_qrels(folder / QRELS, queries, pages)
     questions = tuple(
         Question(query.id, query.text, query.group, judged[query.id])
@@ -203,9 +206,10 @@ def _judgement(cells: list[str], where: str) -> tuple[str, str, int]:
 
 def _relevance(cell: str) -> int | None:
     try:
-        return int(cell)
+        relevance = int(cell)
     except ValueError:
         return None
+    return relevance if abs(relevance) <= HIGHEST_RELEVANCE else None
 
 
 def _own_question(row: Mapping[str, Any], where: str, known: Collection[str]) -> Question:

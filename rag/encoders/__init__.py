@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from rag.encoders.static import StaticEncoder
 
 
-def open_encoder(settings: Settings) -> Encoder:
-    """Open the encoder that the settings name.
+def open_encoder(settings: Settings, timeout_s: float = 60.0) -> Encoder:
+    """Open the encoder that the settings name; a server is given ``timeout_s`` for its first word.
 
     Raises: ConfigError when its vectors are not ``AI_EMBEDDING_DIMENSION`` long or when an extra is
     missing; EncoderError when it cannot be loaded.
     """
-    encoder = _build(settings)
+    encoder = _build(settings, timeout_s)
     if encoder.dimension != settings.embedding_dimension:
         raise ConfigError(
             f"{encoder.name} makes vectors of {encoder.dimension} dimensions, but"
@@ -30,18 +30,18 @@ def open_encoder(settings: Settings) -> Encoder:
     return encoder
 
 
-def _build(settings: Settings) -> Encoder:
+def _build(settings: Settings, timeout_s: float) -> Encoder:
     kind, _, model = settings.embedding_model.partition(":")
     if settings.embedding_model == BUNDLED_ENCODER:
         return bundled_encoder()
     if kind == "ollama" and model:
         from rag.encoders.ollama import OllamaEncoder
 
-        return OllamaEncoder(model, settings.ollama_url)
+        return OllamaEncoder(model, settings.ollama_url, timeout_s)
     if kind == "openai" and model:
         from rag.encoders.openai import OpenAIEncoder
 
-        return OpenAIEncoder(model, settings)
+        return OpenAIEncoder(model, settings, timeout_s)
     from rag.encoders.sentence_transformers import SentenceTransformersEncoder
 
     return SentenceTransformersEncoder(settings.embedding_model)

@@ -36,7 +36,7 @@ class OpenAIEncoder:
             base_url=settings.openai_url,
             api_key=key.get_secret_value() if key else "none",
             timeout=timeout_s,
-            max_retries=1,
+            max_retries=0,
         )
         weakref.finalize(self, self._client.close)
         self._dimension: int = self._probe(openai.BadRequestError).shape[1]

@@ -2,7 +2,10 @@
 
 import time
 
+import pytest
+
 from rag.encoders.ollama import OllamaEncoder
+from rag.errors import QuestionRefused
 from rag.reranker import Reranker
 from rag.retriever import Retriever
 from tests.scripted import ScriptedServer, reply
@@ -35,8 +38,11 @@ def test_an_encoder_that_fails_leaves_the_words(indexed_store, retriever):
     assert found.legs["knn"] == {}
 
 
-def test_a_very_long_question_is_searched_by_its_first_words(indexed_store, retriever):
-    question = "Comment créer un client ? " + " ".join(f"mot{n}" for n in range(100_000))
-    found = retriever.retrieve(question)
-    assert found.evidence.length == 128
-    assert found.hits
+def test_a_very_long_question_is_refused_before_anything_is_asked(retriever):
+    with pytest.raises(QuestionRefused, match="characters"):
+        retriever.retrieve("mot " * 250_000)
+
+
+def test_many_words_are_searched_up_to_a_limit(retriever):
+    found = retriever.retrieve(" ".join(f"mo{n}" for n in range(330)))
+    assert found.evidence.length <= 128

@@ -119,3 +119,35 @@ def test_the_prompt_ends_with_the_question_and_bounds_the_answer(indexed_store, 
     assert request["options"]["num_predict"] > 0
     assert request["options"]["num_ctx"] == 4096
     assert request["keep_alive"] == "5m"
+
+
+def answer_to(text, store, retriever, question=QUESTION):
+    with ScriptedServer([HEAD, line(text), line(done=True, done_reason="stop"), END]) as server:
+        return events_of(assistant_on(server.url, store, retriever), question)[-1][0].answer
+
+
+@pytest.mark.parametrize("question", [QUESTION, "erreur E-210", "facture électronique"])
+def test_an_answer_without_citation_rests_on_the_best_hit(question, indexed_store, retriever):
+    answer = answer_to("Ouvrez le menu.", indexed_store, retriever, question)
+    best = retriever.retrieve(question).hits[0].chunk
+    assert [source.page for source in answer.sources] == [best.page]
+    assert answer.page_effective == best.page
+
+
+def test_a_model_that_finds_nothing_gives_no_source(indexed_store, retriever):
+    answer = answer_to("« L'aide ne le dit pas. » [1]", indexed_store, retriever)
+    assert not answer.answered
+    assert answer.sources == ()
+    assert answer.actions == ()
+
+
+def test_several_numbers_in_one_citation_are_checked_each(indexed_store, retriever):
+    answer = answer_to("Ouvrez [1, 2, 99]. Fin [3].", indexed_store, retriever)
+    assert answer.text == "Ouvrez [1, 2]. Fin [3]."
+    assert [source.n for source in answer.sources] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("question", ["comment", "de la le", "où", "how to do"])
+def test_function_words_alone_are_no_question(question, indexed_store, retriever):
+    events = events_of(assistant_on(unused_url(), indexed_store, retriever), question)
+    assert not events[-1][0].answer.answered

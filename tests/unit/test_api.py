@@ -8,11 +8,15 @@ import numpy
 import pytest
 
 import rag
+import rag.retriever as retriever_module
 from indexer.pipeline import run
+from rag.api import cosine_similarity, get_similar_chunks, open_retriever
 from rag.encoders import bundled_encoder
 from rag.errors import ConfigError, IndexMismatch, IndexMissing
-from rag.settings import load_settings
+from rag.settings import Settings, load_settings
 from rag.stores import open_store
+from rag.stores.sqlite import SqliteStore
+from rag.types import IndexMeta
 from tests.pages import CountingEncoder, write_pages
 
 TEXTS = ["Imprimer une étiquette", "Créer un client", "Faire l'inventaire", "Créer un client"]
@@ -116,3 +120,39 @@ def test_every_public_name_is_there() -> None:
         assert getattr(rag, name) is not None
     with pytest.raises(AttributeError, match="absent"):
         _ = rag.absent
+
+
+def test_an_index_rebuilt_with_another_encoder_is_noticed_by_a_running_process(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(retriever_module, "RECHECK_S", 0.0)
+    store = SqliteStore(tmp_path / "index.sqlite3")
+    folder = write_pages(tmp_path / "pages", {"a.md": "# Créer un client\n\nOuvrez Clients."})
+    run([folder], store, bundled_encoder())
+    retriever = open_retriever(Settings(), store)
+    assert retriever.retrieve("client").hits
+    other = store.writer(IndexMeta("another", 768, 1), full=True)
+    other.publish()
+    with pytest.raises(IndexMismatch, match="another"):
+        retriever.retrieve("client")
+
+
+def test_words_alone_are_mended_too(tmp_path):
+    store = SqliteStore(tmp_path / "index.sqlite3")
+    folder = write_pages(tmp_path / "pages", {"a.md": "# Soutirage\n\nOuvrez Cave."})
+    run([folder], store, bundled_encoder())
+    alone = open_retriever(Settings(AI_ENABLE_EMBEDDINGS=False), store)
+    found = alone.retrieve("soutirrage")
+    assert found.hits[0].legs.keys() == {"bm25"}
+
+
+@pytest.mark.parametrize("k", [0, -1])
+def test_k_below_one_is_refused(k):
+    with pytest.raises(ValueError, match="k must be"):
+        get_similar_chunks("client", ["client"], k=k)
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
+def test_a_cosine_of_what_is_no_number_is_refused(wrong):
+    with pytest.raises(ValueError, match="NaN or infinity"):
+        cosine_similarity([wrong, 0.0], [1.0, 0.0])

@@ -76,6 +76,7 @@ def test_a_url_given_by_the_page_stands_before_the_anchor() -> None:
     ("page_id", "url"),
     [
         ("a b.md", "a%20b.md"),
+        ("a\u00a0b\u202fc.md", "a%C2%A0b%E2%80%AFc.md"),
         ("50%#1?.md", "50%25%231%3F.md"),
         ("javascript:x.md", "./javascript:x.md"),
     ],

@@ -102,10 +102,14 @@ def test_no_link_leads_out_of_the_folder(tmp_path: Path) -> None:
 def test_what_is_no_file_or_has_no_sane_name_is_skipped(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.md")
     (tmp_path / "a\nb.md").write_text("x")
+    (tmp_path / "a\u202eb.md").write_text("x")
+    (tmp_path / "l\u2019été\u00a0: où\u202f?.md").write_text("x")
     assert skipped(tmp_path) == {
         "pipe.md": "not a regular file",
         "a\\nb.md": "its name holds control characters",
+        "a\\u202eb.md": "its name holds control characters",
     }
+    assert ids(tmp_path) == ["l\u2019été\u00a0: où\u202f?.md"]
 
 
 def test_a_page_that_is_too_large_is_never_read(tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 
+from indexer.chunker import chunk_page
 from indexer.loader import Candidate, load_page
 from rag.errors import CorpusError
 from rag.types import Action, Block, Page
@@ -66,6 +68,11 @@ def test_front_matter_becomes_the_page_s_fields() -> None:
         ("actions: [{label: a}]", "needs a label and a url"),
         ("actions: a", "list of label and url"),
         ("url: javascript:alert(1)", "must begin with http"),
+        ("url: clients/creer", "must begin with http"),
+        ("questions: [" + "a, " * 201 + "]", "questions has more than 200 entries"),
+        ("see_also: [" + "a, " * 201 + "]", "see_also has more than 200 entries"),
+        ("actions: [" + "{label: a, url: /a}, " * 201 + "]", "actions has more than 200 entries"),
+        ("questions: " + "x" * 301, "a question of more than 300 characters"),
         ("actions: [{label: a, url: 'data:x'}]", "must begin with http"),
         ("a: &a [x]\nb: [*a, *a]", "line 3: aliases"),
         ("a: " + "[" * 2_000, "nested too deep"),
@@ -207,3 +214,37 @@ def test_restructuredtext_reads_no_other_file_and_keeps_unknown_directives_text(
     )
     assert headings(page) == [(2, "Section", "ici")]
     assert said(page)[1:] == ["Voir Menu et X.", "1. Un", "2. Deux", "Nouveau."]
+
+
+def test_what_each_chunk_repeats_is_short() -> None:
+    long = "mot " * 15_000
+    sections = "\n\n".join(f"## {n} {long if n < 2 else ''}\n\ntexte" for n in range(1_000))
+    start = time.monotonic()
+    page = load("p.md", f"---\ntitle: {long}\n---\n{sections}\n\n## a {{#{'x' * 201}}}\n")
+    chunks = chunk_page(page, lambda texts: [len(text.split()) for text in texts])
+    assert time.monotonic() - start < 2
+    assert len(chunks) > 1_000
+    assert page.title.endswith("mot…")
+    assert max(len(text) for _, text, _ in headings(page)) <= 300 >= len(page.title)
+    assert f"0 {long.strip()}" in said(page)
+    assert headings(page)[-1] == (2, "a", "")
+    with pytest.raises(CorpusError, match="url of more than 2,000 characters"):
+        load("p.md", f"---\nurl: /{'x' * 2_000}\n---\ntexte")
+
+
+def test_a_rule_above_plain_text_is_no_front_matter() -> None:
+    assert said(load("p.md", "---\n\nAvant tout.\n\n---\n\nLe texte.")) == [
+        "Avant tout.",
+        "Le texte.",
+    ]
+    assert load("p.md", "---\n\ntitle: Un\n---\nx").title == "Un"
+
+
+def test_markdown_anchors_are_unique() -> None:
+    page = load("p.md", "# T\n## B\n## B\n## B-1\n## C\n## D {#c}\nx")
+    assert [anchor for _, _, anchor in headings(page)] == ["b", "b-1", "b-1-1", "c-1", "c"]
+
+
+def test_an_image_in_a_sentence_says_its_alternative() -> None:
+    page = load("p.md", "Cliquez sur ![Valider](a.png). ![](b.png) ![Icône](c.png) ![a.png](a.png)")
+    assert said(page) == ["Cliquez sur Valider."]

@@ -38,6 +38,12 @@ def html(body: str, head: str = "") -> Page:
         "<div id=toc>secret</div>",
         "<div class=navheader><table><tr><th>secret</table></div>",
         "<div class=sidebar>secret</div>",
+        "<dialog><p>secret</p></dialog>",
+        "<p class='x d-none'>secret</p>",
+        "<p class=hidden>secret</p>",
+        "<p class=visually-hidden>secret</p>",
+        "<p class=sr-only>secret</p>",
+        "<ul class=nav-list><li>secret</ul>",
     ],
 )
 def test_html_drops_what_its_reader_does_not_read(hidden: str) -> None:
@@ -51,6 +57,10 @@ def test_html_drops_what_its_reader_does_not_read(hidden: str) -> None:
         "<p style='color:white;background:black'>visible</p>",
         "<p class='menuitem'>visible</p>",
         "<details><summary>visible</summary></details>",
+        "<dialog open>visible</dialog>",
+        "<p class='hidden md:block'>visible</p>",
+        "<p class='d-none d-md-block'>visible</p>",
+        "<p id=nav-list>visible</p>",
         "<article><header>visible</header></article>",
         "<form><h2>F</h2><p>visible</p></form>",
     ],
@@ -118,3 +128,22 @@ def test_libreoffice_alternatives_and_related_topics() -> None:
     )
     assert said(page) == ["Touche Ctrl + F"]
     assert page.see_also == ("text/scalc/01/b.html",)
+
+
+def test_images_and_buttons_in_a_sentence_say_their_text() -> None:
+    page = html(
+        "<img alt=Logo><p><b><img alt='Icône Gras'></b>Gras <img alt=A><img alt=B>, <button>OK"
+        "</button>.</p><ul><li><img alt='Icône Note'>Cliquez <img alt=ici hidden></ul><button>x"
+    )
+    assert said(page) == ["Icône Gras Gras A B, OK.", "- Cliquez"]
+
+
+def test_libreoffice_related_links_without_a_frame() -> None:
+    page = html(
+        "<p>texte</p><div class=embedded><p class=related>Rubriques connexes</p></div>\n"
+        "<div class=embedded><p><a href=b.html>Voir B</a></p></div>\n<p><a href=c.html>C</a>.</p>"
+        "<p>Suite, voir <a href=d.html>D</a>.</p>"
+    )
+    assert said(page) == ["texte", "Suite, voir D."]
+    assert page.see_also == ("b.html", "c.html")
+    assert said(html("<p class=related>Une note.</p><p>x</p>")) == ["Une note.", "x"]
