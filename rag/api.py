@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -12,10 +13,10 @@ from rag.cross_encoder import CrossEncoderReader
 from rag.encoders import bundled_encoder, open_encoder
 from rag.generators import open_generator
 from rag.reranker import Reranker
-from rag.retriever import Retriever, rank_texts
+from rag.retriever import Retriever
 from rag.settings import Settings, load_settings
 from rag.stores import open_store
-from rag.types import Encoder, Hit, IndexMeta, Store, Vectors
+from rag.types import Chunk, Encoder, Hit, IndexMeta, Store, Vectors
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -39,7 +40,7 @@ def get_similar_chunks(question: str, texts: Sequence[str] | None = None, k: int
         raise ValueError(f"k must be 1 or more, got {k}")
     settings = load_settings()
     if texts is not None:
-        return rank_texts(question, texts, k, _encoder(settings))
+        return _rank_texts(question, texts, k, _encoder(settings))
     hits = _retriever(settings).retrieve(question, k, timeout_s=settings.timeout_s).hits
     return list(hits)
 
@@ -71,6 +72,24 @@ def _scaled(vector: ArrayLike) -> NDArray[numpy.float64]:
     if not numpy.isfinite(numbers).all():
         raise ValueError("a vector holds NaN or infinity")
     return numbers / (numpy.abs(numbers).max(initial=0.0) or 1.0)
+
+
+def _rank_texts(question: str, texts: Sequence[str], k: int, encoder: Encoder) -> list[Hit]:
+    """Return the k texts nearest to the question by cosine, best first, ties to the earlier."""
+    if not texts:
+        return []
+    query = encoder.encode_queries([question])[0]
+    scores = encoder.encode_passages(list(texts)) @ query
+    order = numpy.argsort(-scores, kind="stable")[:k]
+    hits = [
+        Hit(_text_chunk(int(i), texts[i]), float(scores[i]), 0, {"knn": float(scores[i])})
+        for i in order
+    ]
+    return [replace(hit, rank=rank) for rank, hit in enumerate(hits, 1)]
+
+
+def _text_chunk(number: int, text: str) -> Chunk:
+    return Chunk(str(number), "", number, "", (), "", "", text)
 
 
 def open_retriever(settings: Settings, store: Store) -> Retriever:

@@ -11,9 +11,7 @@ import logging
 import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-
-import numpy
+from dataclasses import dataclass, field
 
 from rag import analysis, spelling
 from rag.cross_encoder import CrossEncoderReader
@@ -283,21 +281,3 @@ def _ranked(
         if len(hits) == k:
             break
     return hits
-
-
-def rank_texts(question: str, texts: Sequence[str], k: int, encoder: Encoder) -> list[Hit]:
-    """Return the k texts nearest to the question by cosine, best first, ties to the earlier."""
-    if not texts:
-        return []
-    query = encoder.encode_queries([question])[0]
-    scores = encoder.encode_passages(list(texts)) @ query
-    order = numpy.argsort(-scores, kind="stable")[:k]
-    hits = [
-        Hit(_text_chunk(int(i), texts[i]), float(scores[i]), 0, {"knn": float(scores[i])})
-        for i in order
-    ]
-    return [replace(hit, rank=rank) for rank, hit in enumerate(hits, 1)]
-
-
-def _text_chunk(number: int, text: str) -> Chunk:
-    return Chunk(str(number), "", number, "", (), "", "", text)
