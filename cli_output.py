@@ -53,8 +53,7 @@ def hit_row(hit: Any) -> dict[str, Any]:
 def print_hit(hit: Any) -> None:
     """Print a hit in three lines: path, scores and address, beginning of its text."""
     legs = ", ".join(f"{name} {score:.3f}" for name, score in hit.legs.items())
-    path = " > ".join((hit.chunk.title, *hit.chunk.headings))
-    click.secho(f"{hit.rank}. {printable(path)}", bold=True)
+    click.secho(f"{hit.rank}. {printable(hit.chunk.path)}", bold=True)
     click.echo(f"   {hit.score:.3f} ({legs})  {printable(hit.chunk.url)}")
     first = " ".join(printable(hit.chunk.text).split())
     click.echo(f"   {first[:160]}{'…' if len(first) > 160 else ''}")

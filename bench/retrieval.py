@@ -53,7 +53,7 @@ def main() -> None:
 
 def encoding(store: SqliteStore, ids: list[str]) -> None:
     """Print how many chunks a second are encoded on one core, in processor time."""
-    texts = [pipeline.passage_text(chunk) for chunk in store.chunks(ids, 60).values()]
+    texts = [chunk.searched for chunk in store.chunks(ids, 60).values()]
     encoder = bundled_encoder()
     tokens = statistics.mean(encoder.count_tokens(texts))
     start = time.process_time()

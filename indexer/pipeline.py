@@ -213,7 +213,7 @@ def _put(writer: StoreWriter, encoder: Encoder, batch: list[Change], report: Rep
     new = [chunk for change in batch for chunk in change.new]
     vectors: dict[str, Vectors] = {}
     if new:
-        rows = encoder.encode_passages([passage_text(chunk) for chunk in new])
+        rows = encoder.encode_passages([chunk.searched for chunk in new])
         vectors = {chunk.id: row for chunk, row in zip(new, rows, strict=True)}
     for change in batch:
         own = {chunk.id: vectors[chunk.id] for chunk in change.new}
@@ -223,9 +223,3 @@ def _put(writer: StoreWriter, encoder: Encoder, batch: list[Change], report: Rep
 
 def _count(changes: Iterator[Change], report: Report) -> None:
     report.written = sum(len(change.new) for change in changes)
-
-
-def passage_text(chunk: Chunk) -> str:
-    """Return what is encoded of a chunk: its title, headings and questions, then its text."""
-    parts = (chunk.title, *chunk.headings, *chunk.questions, chunk.text)
-    return "\n".join(part for part in parts if part)

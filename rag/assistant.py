@@ -42,7 +42,6 @@ SEARCH_SHARE = 0.3  # of the deadline, at most, goes to retrieval
 NEAREST_TITLES = 3
 SEE_ALSO = 4
 CITATION = re.compile(r"\s?\[\d{1,3}(?:\s*[,;]\s*\d{1,3})*\]")
-NOTHING = re.sub(r"[^\w]+", " ", REFUSAL).strip().casefold()
 LATE_SEARCH = "The search did not answer in time."
 logger = logging.getLogger(__name__)
 
@@ -232,7 +231,11 @@ def whole_sentences(text: str) -> str:
 
 def says_nothing(text: str) -> bool:
     """Say whether the model wrote, as its rules ask, that the pages do not answer."""
-    return re.sub(r"[^\w]+", " ", CITATION.sub("", text)).strip().casefold() == NOTHING
+    return _bare(CITATION.sub("", text)) == _bare(REFUSAL)
+
+
+def _bare(text: str) -> str:
+    return re.sub(r"\W+", " ", text).strip().casefold()
 
 
 def checked_citations(text: str, count: int) -> tuple[str, set[int]]:

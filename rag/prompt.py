@@ -84,5 +84,4 @@ def _cut(text: str, tokens: int) -> str:
 
 
 def _passage(number: int, hit: Hit) -> str:
-    path = " > ".join((hit.chunk.title, *hit.chunk.headings))
-    return neutralise(f"[{number}] {path}\n{hit.chunk.text}")
+    return neutralise(f"[{number}] {hit.chunk.path}\n{hit.chunk.text}")

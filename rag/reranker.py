@@ -99,7 +99,7 @@ class Reranker:
                 self._readings.clear()
             headings = " ".join((chunk.title, *chunk.headings)).strip()
             titles = [text for text in (headings, *chunk.questions) if text]
-            subwords = self._encoder.subwords("\n".join((*titles, chunk.text)))
+            subwords = self._encoder.subwords(chunk.searched)
             vectors = self._encoder.encode_passages(titles)
             reading = Reading(
                 numpy.unique(numpy.array(subwords, numpy.int32)), vectors.astype(numpy.float16)

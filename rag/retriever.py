@@ -168,7 +168,7 @@ class Retriever:
         """Return the candidates' final scores, and the words feature of each that was read."""
         if self._reranker is None:
             return fused, {}
-        best = sorted(fused, key=lambda i: (-fused[i], i))[:RERANKED]
+        best = best_first(fused)[:RERANKED]
         found = self._reranker.features(question, weights, [chunks[i] for i in best])
         words = dict(zip(best, found.words.tolist(), strict=True))
         return rescore(fused, cosines, best, found), words
@@ -193,7 +193,7 @@ def _read_across(
 
     That is 0 for a chunk that is not read: it stays below those that are.
     """
-    best = sorted(scores, key=lambda i: (-scores[i], i))[:CROSS_READ]
+    best = best_first(scores)[:CROSS_READ]
     read = dict(zip(best, reader.scores(question, [chunks[i] for i in best]), strict=True))
     return {i: (score + read.get(i, 0.0)) / 2 for i, score in scores.items()}
 
@@ -241,8 +241,7 @@ def idf(total: int, frequency: int) -> float:
 
 def covered(weights: Mapping[str, float], chunk: Chunk) -> float:
     """Return the share in [0, 1] of the words' weights whose stems the chunk holds."""
-    text = "\n".join((chunk.title, chunk.heading, *chunk.questions, chunk.text))
-    held = set(analysis.stems(text, chunk.lang))
+    held = set(analysis.stems(chunk.searched, chunk.lang))
     total = sum(weights.values())
     found = sum(w for word, w in weights.items() if held & set(analysis.query_stems(word)))
     return found / total if total else 0.0
@@ -263,6 +262,11 @@ def fuse(knn: dict[str, float], bm25: dict[str, float], coverage: float) -> dict
     }
 
 
+def best_first(scores: Mapping[str, float]) -> list[str]:
+    """Return the ids by score, best first, ties to the lower id."""
+    return sorted(scores, key=lambda i: (-scores[i], i))
+
+
 def _ranked(
     scores: dict[str, float],
     chunks: dict[str, Chunk],
@@ -271,9 +275,9 @@ def _ranked(
 ) -> list[Hit]:
     hits: list[Hit] = []
     per_page: dict[str, int] = {}
-    for chunk_id in sorted(scores, key=lambda i: (-scores[i], i)):
-        chunk = chunks.get(chunk_id)
-        if chunk is None or per_page.get(chunk.page, 0) >= MOST_CHUNKS_A_PAGE:
+    for chunk_id in best_first(scores):
+        chunk = chunks[chunk_id]
+        if per_page.get(chunk.page, 0) >= MOST_CHUNKS_A_PAGE:
             continue
         per_page[chunk.page] = per_page.get(chunk.page, 0) + 1
         found = {name: leg[chunk_id] for name, leg in legs.items() if chunk_id in leg}

@@ -76,6 +76,17 @@ class Chunk:
         """Return the path of headings below the title, outermost first."""
         return " > ".join(self.headings)
 
+    @property
+    def path(self) -> str:
+        """Return the title and the path of headings, as a reader sees where the chunk stands."""
+        return " > ".join((self.title, *self.headings))
+
+    @property
+    def searched(self) -> str:
+        """Return all that is searched: title, headings, questions and text, a line each."""
+        parts = (self.title, *self.headings, *self.questions, self.text)
+        return "\n".join(part for part in parts if part)
+
 
 @dataclass(frozen=True, slots=True)
 class PageRecord:

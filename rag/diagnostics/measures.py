@@ -18,7 +18,7 @@ from rag.diagnostics.datasets import Question, fingerprint
 from rag.diagnostics.refusals import Verdict, calibration, refusals
 from rag.diagnostics.significance import confidence_intervals
 from rag.errors import ConfigError
-from rag.retriever import Retrieval, Retriever
+from rag.retriever import Retrieval, Retriever, best_first
 
 MEASURES = ("nDCG@10", "R@10", "RR@10", "Success@1")
 OWN_MEASURES = (*MEASURES, "Success@3")
@@ -132,19 +132,16 @@ def _rankings(found: Retrieval) -> dict[str, tuple[str, ...]]:
     rankings = {FUSED: tuple(dict.fromkeys(hit.chunk.page for hit in found.hits))}
     by_rank: dict[str, float] = {}
     for leg, scores in found.legs.items():
-        rankings[leg] = _pages(scores, found.pages)
-        for rank, chunk in enumerate(_best_first(scores), 1):
+        ranked = best_first(scores)
+        rankings[leg] = _pages(ranked, found.pages)
+        for rank, chunk in enumerate(ranked, 1):
             by_rank[chunk] = by_rank.get(chunk, 0.0) + 1 / (RANK_CONSTANT + rank)
-    rankings[RANK_FUSION] = _pages(by_rank, found.pages)
+    rankings[RANK_FUSION] = _pages(best_first(by_rank), found.pages)
     return rankings
 
 
-def _best_first(scores: Mapping[str, float]) -> list[str]:
-    return sorted(scores, key=lambda chunk: (-scores[chunk], chunk))
-
-
-def _pages(scores: Mapping[str, float], pages: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(pages[chunk] for chunk in _best_first(scores) if chunk in pages))
+def _pages(chunks: Sequence[str], pages: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(pages[chunk] for chunk in chunks if chunk in pages))
 
 
 def _figures(values: Values, names: Sequence[str]) -> dict[str, Any]:

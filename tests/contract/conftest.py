@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy
 import pytest
+from elasticsearch import Elasticsearch
 
 from rag.settings import Settings
 from rag.stores import open_store
@@ -107,3 +108,14 @@ def open_another(settings: Settings) -> Iterator[OpenStore]:
 @pytest.fixture
 def store(open_another: OpenStore) -> Store:
     return open_another()
+
+
+@pytest.fixture
+def client(elasticsearch_url: str) -> Iterator[Elasticsearch]:
+    with Elasticsearch(elasticsearch_url) as client:
+        yield client
+
+
+def generations(client: Elasticsearch, settings: Settings) -> list[str]:
+    names = client.indices.get(index=f"{settings.elasticsearch_index}-2*").body
+    return sorted(names, key=lambda name: int(names[name]["settings"]["index"]["creation_date"]))

@@ -7,7 +7,6 @@ import multiprocessing
 import os
 import socket
 import time
-from collections.abc import Iterator
 
 import pytest
 from elastic_transport import Transport
@@ -22,7 +21,7 @@ from rag.settings import Settings
 from rag.stores import open_store
 from rag.stores.elasticsearch import setup
 from rag.types import IndexMeta, Store
-from tests.contract.conftest import META, chunk, found_by_words, record, write
+from tests.contract.conftest import META, chunk, found_by_words, generations, record, write
 
 
 @pytest.fixture
@@ -32,17 +31,6 @@ def settings(elasticsearch_url: str, index_prefix: str) -> Settings:
         elasticsearch_index=f"{index_prefix}aide",
         _env_file=None,
     )
-
-
-@pytest.fixture
-def client(elasticsearch_url: str) -> Iterator[Elasticsearch]:
-    with Elasticsearch(elasticsearch_url) as client:
-        yield client
-
-
-def generations(client: Elasticsearch, settings: Settings) -> list[str]:
-    names = client.indices.get(index=f"{settings.elasticsearch_index}-2*").body
-    return sorted(names, key=lambda name: int(names[name]["settings"]["index"]["creation_date"]))
 
 
 def published(client: Elasticsearch, settings: Settings) -> list[str]:

@@ -14,7 +14,16 @@ from rag.settings import Settings
 from rag.stores import open_store
 from rag.stores.elasticsearch import bulk
 from rag.types import Store
-from tests.contract.conftest import META, TIMEOUT_S, chunk, found_by_words, record, vector, write
+from tests.contract.conftest import (
+    META,
+    TIMEOUT_S,
+    chunk,
+    found_by_words,
+    generations,
+    record,
+    vector,
+    write,
+)
 from tests.contract.proxy import Proxy
 
 
@@ -25,17 +34,6 @@ def settings(elasticsearch_url: str, index_prefix: str) -> Settings:
         elasticsearch_index=f"{index_prefix}aide",
         _env_file=None,
     )
-
-
-@pytest.fixture
-def client(elasticsearch_url: str) -> Iterator[Elasticsearch]:
-    with Elasticsearch(elasticsearch_url) as client:
-        yield client
-
-
-def generations(client: Elasticsearch, settings: Settings) -> list[str]:
-    names = client.indices.get(index=f"{settings.elasticsearch_index}-2*").body
-    return sorted(names, key=lambda name: int(names[name]["settings"]["index"]["creation_date"]))
 
 
 @pytest.mark.parametrize("answers", [False, True], ids=["refuses", "stays silent"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sqlite3
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -78,8 +78,10 @@ class SqliteStore:
             try:
                 knn = [] if vector is None else self._search_vector(connection, vector, k)
                 total = int(connection.execute("SELECT count(*) FROM chunks").fetchone()[0])
-                bm25 = _search_words(connection, words, total, k)
-                frequencies = [_frequency(connection, word) for word in words]
+                stems = [analysis.query_stems(word) for word in words]
+                counts = _document_counts(connection, {stem for group in stems for stem in group})
+                bm25 = _search_stems(connection, counts, total, k)
+                frequencies = [max(counts.get(stem, 0) for stem in group) for group in stems]
             finally:
                 connection.execute("COMMIT")
         return SearchLegs(knn, bm25, frequencies, total)
@@ -158,14 +160,14 @@ class SqliteStore:
         self._generation = generation
 
 
-def _search_words(
-    connection: sqlite3.Connection, words: Sequence[str], total: int, k: int
+def _search_stems(
+    connection: sqlite3.Connection, counts: Mapping[str, int], total: int, k: int
 ) -> list[tuple[str, float]]:
     """Score each stem by itself, to give it Lucene's idf in place of FTS5's.
 
+    ``counts`` are the stems that some chunk holds, and in how many chunks each stands.
     FTS5's is next to nothing for a stem that half of the chunks hold; Lucene's never is.
     """
-    counts = _document_counts(connection, {s for word in words for s in analysis.query_stems(word)})
     if not counts:
         return []
     weights = ", ".join(str(weight) for weight in analysis.FIELD_WEIGHTS.values())
@@ -198,11 +200,6 @@ def _document_counts(connection: sqlite3.Connection, stems: Collection[str]) -> 
     marks = ",".join("?" * len(stems))
     sql = f"SELECT term, doc FROM vocabulary WHERE term IN ({marks}) ORDER BY term"
     return dict(connection.execute(sql, list(stems)).fetchall())
-
-
-def _frequency(connection: sqlite3.Connection, word: str) -> int:
-    counts = _document_counts(connection, analysis.query_stems(word))
-    return max(counts.values(), default=0)
 
 
 def _nearest_word(connection: sqlite3.Connection, word: str) -> str | None:
