@@ -34,6 +34,7 @@ ROOT = Path(__file__).resolve().parent.parent
 MARK = re.compile(r"(<!-- run(?:, first (\d+) lines)? -->\n```console\n)(.*?)(```)", re.DOTALL)
 # what depends on the encoder or on the machine
 VARYING = re.compile(r"\d+\.\d+|\d+(?= (?:chunks|written|unchanged)\b)")
+OURS = ("rag", "indexer", "commands")
 OUR_SETTINGS = ("AI_", "ELASTICSEARCH_", "HELP_", "OLLAMA_", "OPENAI_")
 NOTE = "<!-- Made by docs/generate.py: change the code, then run `make docs`. -->\n"
 SHOWN = 'python cli.py ask --no-llm "Comment créer un client ?"'
@@ -84,7 +85,7 @@ def _limit(rule: object) -> str:
 
 def _is_read(name: str) -> bool:
     """Say whether any module but the settings' own reads this field."""
-    modules = [*ROOT.glob("rag/**/*.py"), *ROOT.glob("indexer/**/*.py"), ROOT / "cli.py"]
+    modules = [path for name in OURS for path in ROOT.glob(f"{name}/**/*.py")]
     others = (path for path in modules if path != ROOT / "rag" / "settings.py")
     return any(re.search(rf"\.{name}\b", path.read_text("utf-8")) for path in others)
 

@@ -43,6 +43,12 @@ ONLY = {
         "upload use user users view wine without wrong".split()
     ),
 }
+# no other French word ends like that
+ENGLISH_LOANS = set(
+    "branding camping casting coaching holding leasing listing mailing emailing marketing "
+    "merchandising meeting networking packaging parking phishing planning pressing reporting "
+    "scoring sourcing streaming timing tracking training".split()
+)
 # in the order of the index's columns; a match in a title says more than one in the text
 FIELD_WEIGHTS = {"title": 4.0, "headings": 2.0, "questions": 2.0, "text": 1.0}
 STEMMERS = {"fr": "french", "en": "english"}
@@ -107,7 +113,12 @@ def query_stems(word: str) -> tuple[str, ...]:
 
 def question_language(text: str) -> str:
     """Return ``fr`` or ``en``: whose own words the text holds more of; French if in doubt."""
-    told = re.findall(r"[^\W\d_]+", text.lower())
-    english = sum(fold(word) in ONLY["en"] for word in told)
+    text = text.translate(APOSTROPHES).lower()
+    told = re.findall(r"[^\W\d_]+", re.sub(r"(\w)'(?:s|re|ve|ll|t|m)\b", r"\1", text))
+    english = sum(fold(word) in ONLY["en"] or _is_gerund(word) for word in told)
     french = sum(fold(word) in ONLY["fr"] or fold(word) != word for word in told)
     return "en" if english > french else "fr"
+
+
+def _is_gerund(word: str) -> bool:
+    return len(word) > 5 and word.endswith("ing") and word not in ENGLISH_LOANS

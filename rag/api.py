@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
@@ -11,17 +12,20 @@ import numpy
 
 from rag.cross_encoder import CrossEncoderReader
 from rag.encoders import bundled_encoder, open_encoder
-from rag.generators import open_generator
+from rag.generators import open_generators
 from rag.reranker import Reranker
 from rag.retriever import Retriever
 from rag.settings import Settings, load_settings
-from rag.stores import open_store
+from rag.stores import open_answer_store, open_store
 from rag.types import Chunk, Encoder, Hit, IndexMeta, Store, Vectors
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from rag.assistant import Assistant
+    from rag.cache.answers import AnswerCache
+    from rag.cache.flight import Flight
+    from rag.writing import Writing
 
 # raised when what an index holds changes its meaning: old indexes are then refused
 SCHEMA = 1
@@ -108,17 +112,89 @@ def open_retriever(settings: Settings, store: Store) -> Retriever:
     )
 
 
-def open_assistant(settings: Settings, *, use_model: bool = True) -> Assistant:
-    """Open an assistant; ``use_model`` False answers with extracts alone. Raises: as above."""
+def open_assistant(
+    settings: Settings, *, use_model: bool = True, warming: bool = False
+) -> Assistant:
+    """Open an assistant; ``use_model`` False answers with extracts alone. Raises: as above.
+
+    ``warming``: nobody asked, so what is written counts as no miss.
+    """
     from rag.assistant import Assistant
 
     store = open_store(settings)
+    uses_model = use_model and not settings.degraded_mode
     return Assistant(
         store,
         open_retriever(settings, store),
-        open_generator(settings) if use_model else None,
+        open_writer(settings) if uses_model else None,
         timeout_s=settings.timeout_s,
+        flight=open_flight(settings, uses_model=uses_model, warming=warming),
+        encoder=bundled_encoder(),
     )
+
+
+def open_writer(settings: Settings) -> Writing:
+    """Open the models that the settings name, each with its guards. Raises: ConfigError."""
+    from rag.chain import Chain
+    from rag.speed import FILE, SpeedBook
+    from rag.writer import Writer
+
+    speeds = SpeedBook(settings.data_dir / FILE)
+    writers = [
+        Writer(
+            generator,
+            speeds,
+            timeout_s=settings.timeout_s,
+            slots=settings.parallel,
+            keep_alive=settings.keep_alive,
+        )
+        for generator in open_generators(settings)
+    ]
+    return writers[0] if len(writers) == 1 else Chain(writers)
+
+
+def open_flight(settings: Settings, *, uses_model: bool = True, warming: bool = False) -> Flight:
+    """Open the kept answers of these settings; none are looked up when the cache is off."""
+    from rag.cache.flight import Flight
+
+    if not settings.cache_enabled:
+        return Flight(None)
+    return Flight(open_cache(settings, uses_model=uses_model, warming=warming))
+
+
+def open_cache(
+    settings: Settings, *, uses_model: bool = True, warming: bool = False
+) -> AnswerCache:
+    """Open the answer cache, on or off; without a model, only what the owner pinned is found.
+
+    Raises: ConfigError.
+    """
+    from rag.cache.answers import AnswerCache
+
+    return AnswerCache(
+        open_answer_store(settings),
+        bundled_encoder,
+        answers_fingerprint(settings) if uses_model else "extracts",
+        ttl_s=settings.cache_ttl_s,
+        made="warmed" if warming else "missed",
+    )
+
+
+def answers_fingerprint(settings: Settings) -> str:
+    """Return what stands for all that changes answers besides the pages: another, other answers."""
+    from rag.prompt import RULES
+
+    parts = (
+        settings.model,
+        settings.fallback_models,
+        RULES,
+        settings.embedding_model,
+        bundled_encoder().name,
+        str(settings.embeddings_enabled),
+        str(settings.reranker_model),
+        str(SCHEMA),
+    )
+    return hashlib.sha256("\x00".join(parts).encode()).hexdigest()[:16]
 
 
 def index_meta(encoder: Encoder) -> IndexMeta:

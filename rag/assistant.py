@@ -1,4 +1,4 @@
-"""The pipeline of one question, top to bottom: retrieve, gate, extract, generate, check.
+"""The pipeline of one question, top to bottom: cache, retrieve, gate, extract, generate, keep.
 
 It is one asynchronous generator of events; the command line, the WebSocket and the JSON endpoint
 are renderings of it.
@@ -7,296 +7,189 @@ are renderings of it.
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
 from rag import gate, messages
-from rag.analysis import question_language
-from rag.deadline import Deadline, bounded
-from rag.errors import (
-    DeadlineExceeded,
-    HelpError,
-    IndexFault,
-    ModelUnavailable,
-    SearchUnavailable,
+from rag.answers import Context, extract_answer, nothing_found, sources_of, unsearched
+from rag.cache.answers import Request
+from rag.cache.flight import Flight
+from rag.checking.evidence import WordEncoder
+from rag.conversation import (
+    Conversations,
+    Turn,
+    contextual_question,
+    conversation_language,
 )
-from rag.extract import Extract, extract_answer
-from rag.generators import Generator
-from rag.prompt import REFUSAL, Prompt, build_prompt
-from rag.retriever import Retrieval, Retriever, check_length
-from rag.types import (
-    Answer,
-    Chunk,
-    ChunkEvent,
-    CompleteEvent,
-    Event,
-    Hit,
-    PageRecord,
-    Source,
-    SourcesEvent,
-    Store,
-)
+from rag.deadline import Deadline
+from rag.errors import HelpError, SearchUnavailable
+from rag.extraction.extract import extract_answer as extract_from
+from rag.prompt import Draft
+from rag.retriever import Retriever, check_length
+from rag.search import Search
+from rag.transcript import Transcript
+from rag.types import Answer, CompleteEvent, Event, SourcesEvent, Store
+from rag.writing import Writing, replayed, write_once
 
-SEARCH_SHARE = 0.3  # of the deadline, at most, goes to retrieval
-NEAREST_TITLES = 3
-SEE_ALSO = 4
-CITATION = re.compile(r"\s?\[\d{1,3}(?:\s*[,;]\s*\d{1,3})*\]")
-LATE_SEARCH = "The search did not answer in time."
 logger = logging.getLogger(__name__)
 
 
 class Assistant:
-    """Answer questions from an index; ``generator`` None answers with extracts alone."""
+    """Answer questions from an index; ``writer`` None answers with extracts alone.
+
+    ``flight`` looks answers up and keeps them; ``encoder`` helps to tell which of the model's
+    sentences the passages support.
+    """
 
     def __init__(
         self,
         store: Store,
         retriever: Retriever,
-        generator: Generator | None,
+        writer: Writing | None,
         *,
         timeout_s: float,
+        flight: Flight | None = None,
+        encoder: WordEncoder | None = None,
     ) -> None:
-        self._store = store
-        self._retriever = retriever
-        self._generator = generator
+        self._search = Search(store, retriever)
+        self._writer = writer
         self._timeout_s = timeout_s
+        self._flight = flight or Flight(None)
+        self._encoder = encoder
+        self._conversations = Conversations()
 
-    async def answer(self, question: str, *, page: str | None = None, k: int = 5) -> Answer:
+    async def answer(
+        self,
+        question: str,
+        *,
+        page: str | None = None,
+        k: int = 5,
+        conversation_id: str | None = None,
+    ) -> Answer:
         """Return the whole answer. Raises what `stream` raises."""
-        async with aclosing(self.stream(question, page=page, k=k)) as events:
+        events = self.stream(question, page=page, k=k, conversation_id=conversation_id)
+        async with aclosing(events):
             async for event in events:
                 if isinstance(event, CompleteEvent):
                     return event.answer
         raise HelpError("The stream ended without an answer.")
 
     async def stream(
-        self, question: str, *, page: str | None = None, k: int = 5
+        self,
+        question: str,
+        *,
+        page: str | None = None,
+        k: int = 5,
+        conversation_id: str | None = None,
     ) -> AsyncGenerator[Event, None]:
         """Yield the events of a question; exactly one `CompleteEvent`, last.
 
-        Raises: QuestionRefused for a question over `LONGEST_QUESTION` characters; IndexMissing and
-        IndexMismatch, which only the operator can cure. A store or model that does not answer
-        gives a degraded answer instead.
+        ``page`` is the page that the asker is on; ``conversation_id`` keeps what was asked before,
+        so that a follow-up is understood. The chunks' contents, joined, are the answer's text,
+        unless that is degraded: it then replaces them.
+
+        Raises: QuestionRefused for a question over `LONGEST_QUESTION` characters or an id that is
+        too long; IndexMissing and IndexMismatch, which only the operator can cure. A store or
+        model that does not answer gives a degraded answer instead.
         """
         check_length(question)
         deadline = Deadline(self._timeout_s)
-        lang = question_language(question)
+        turns = self._conversations.turns(conversation_id) if conversation_id else ()
+        lang = conversation_language(question, turns)
         if not question.strip():
             yield CompleteEvent(Answer(messages.message("empty", lang), answered=False))
             return
+        request = _request(question, lang, page, k, turns)
+        pages: tuple[str, ...] = ()
         try:
-            retrieval = await self._retrieve(question, page, k, deadline)
-        except (SearchUnavailable, TimeoutError) as error:
-            logger.warning("%s", str(error) or LATE_SEARCH)
-            yield CompleteEvent(_unsearched(lang, deadline))
+            async with aclosing(self._events(request, question, deadline)) as events:
+                async for event in events:
+                    if isinstance(event, CompleteEvent):
+                        pages = tuple(dict.fromkeys(one.page for one in event.answer.sources))
+                    yield event
+        finally:  # a follow-up may come after an answer that was stopped
+            if conversation_id:
+                turn = Turn(question, request.question, pages)
+                self._conversations.add(conversation_id, turn)
+
+    async def warm(self) -> bool:
+        """Load the index, the model and its rules; say whether the model answers.
+
+        The model may take minutes.
+        """
+        await self._search.warm()
+        return self._writer is not None and await self._writer.warm()
+
+    async def close(self) -> None:
+        """End what is under way in the background; the store stays open."""
+        if self._writer is not None:
+            await self._writer.close()
+
+    async def _events(
+        self, request: Request, question: str, deadline: Deadline
+    ) -> AsyncGenerator[Event, None]:
+        """Yield a kept answer's events, or those of a new one."""
+        kept = await self._flight.find(request, deadline, self._with_living_links)
+        if kept is not None:
+            answer = replace(kept.answer, timings=_total(deadline))
+            try:
+                for event in (SourcesEvent(answer.retrieved, answer.text), *replayed(answer)):
+                    yield event
+            finally:
+                await self._flight.count(kept)
             return
-        if not gate.answers(retrieval.evidence):
-            yield CompleteEvent(_nothing(retrieval, lang, deadline))
+        try:
+            context = await self._context(request, deadline)
+        except SearchUnavailable as error:
+            logger.warning("%s", error)
+            yield CompleteEvent(unsearched(request.lang, deadline))
             return
-        pages, section = await self._context(retrieval.hits, deadline)
-        extract = extract_answer(question, retrieval.hits, section)
-        context = Context(lang, retrieval, pages, extract, deadline)
-        yield SourcesEvent(_sources(retrieval.hits), extract.text)
-        async with aclosing(self._generate(question, context)) as events:
+        if isinstance(context, Answer):
+            yield CompleteEvent(context)
+            return
+        yield SourcesEvent(sources_of(context.retrieval.hits), context.extract.text)
+        if self._writer is None:
+            yield CompleteEvent(extract_answer(context, "off"))
+            return
+        draft = Draft(question, context.retrieval.hits, request.lang, request.conversation)
+        transcript = Transcript(context, self._encoder)
+        events = write_once(self._writer, self._flight, request, draft, transcript)
+        async with aclosing(events):
             async for event in events:
                 yield event
 
-    async def _retrieve(
-        self, question: str, page: str | None, k: int, deadline: Deadline
-    ) -> Retrieval:
-        limit_s = deadline.left_s() * SEARCH_SHARE
-        return await bounded(
-            lambda: self._retriever.retrieve(question, k, page=page, timeout_s=limit_s), limit_s
+    async def _context(self, request: Request, deadline: Deadline) -> Context | Answer:
+        """Return what is found, or the answer that nothing is. Raises: SearchUnavailable…"""
+        page = request.page or None
+        retrieval = await self._search.retrieve(request.question, page, request.k, deadline)
+        if not gate.answers(retrieval.evidence):
+            return nothing_found(retrieval, request.lang, deadline)
+        pages, section = await self._search.read(retrieval.hits, deadline)
+        extract = extract_from(request.question, retrieval.hits, section)
+        search_ms = round(deadline.spent_s() * 1000, 1)
+        return Context(request.lang, retrieval, pages, extract, deadline, search_ms)
+
+    def _with_living_links(self, answer: Answer, timeout_s: float) -> Answer:
+        """Return a kept answer without what it would name of pages that are gone since."""
+        found = {source.page for source in answer.retrieved}
+        living = self._search.existing(sorted({*answer.see_also, *found}), timeout_s)
+        return replace(
+            answer,
+            see_also=tuple(page for page in answer.see_also if page in living),
+            retrieved=tuple(source for source in answer.retrieved if source.page in living),
         )
 
-    async def _context(
-        self, hits: Sequence[Hit], deadline: Deadline
-    ) -> tuple[dict[str, PageRecord], list[Chunk]]:
-        """Return the hits' pages, and the chunks of the best hit's page in order."""
-        limit_s = deadline.left_s(SEARCH_SHARE * self._timeout_s)
-        try:
-            return await bounded(lambda: self._read_pages(hits, limit_s), limit_s)
-        except (SearchUnavailable, IndexFault, TimeoutError) as error:
-            logger.warning("%s", str(error) or LATE_SEARCH)
-            return {}, []
 
-    def _read_pages(
-        self, hits: Sequence[Hit], limit_s: float
-    ) -> tuple[dict[str, PageRecord], list[Chunk]]:
-        deadline = Deadline(limit_s)
-        ids = list(dict.fromkeys(hit.chunk.page for hit in hits))
-        pages = self._store.pages(ids, deadline.left_s())
-        best = pages.get(hits[0].chunk.page)
-        listed = best.chunk_ids if best else ()
-        chunks = self._store.chunks(listed, deadline.left_s())
-        return pages, [chunks[i] for i in listed if i in chunks]
-
-    async def _generate(self, question: str, context: Context) -> AsyncGenerator[Event, None]:
-        if self._generator is None:
-            yield CompleteEvent(context.degraded("off"))
-            return
-        prompt = build_prompt(question, context.retrieval.hits)
-        written: list[str] = []
-        reason = "silent"
-        try:
-            async with aclosing(self._generator.stream(prompt, context.deadline)) as pieces:
-                async for piece in pieces:
-                    written.append(piece)
-                    yield ChunkEvent(piece)
-        except ModelUnavailable as error:
-            logger.warning("%s", error)
-            reason = error.reason
-        except DeadlineExceeded:
-            reason = "late"
-        yield CompleteEvent(context.complete("".join(written), prompt, reason))
-
-
-class Context:
-    """Hold what is known of a question when its answer is written."""
-
-    def __init__(
-        self,
-        lang: str,
-        retrieval: Retrieval,
-        pages: dict[str, PageRecord],
-        extract: Extract,
-        deadline: Deadline,
-    ) -> None:
-        self.lang = lang
-        self.retrieval = retrieval
-        self.pages = pages
-        self.extract = extract
-        self.deadline = deadline
-
-    def complete(self, written: str, prompt: Prompt, reason: str) -> Answer:
-        """Return the model's answer, cut at its last sentence if it was stopped, or the extract."""
-        text = written.strip()
-        truncated = reason in {"late", "failed"}
-        if truncated:
-            text = whole_sentences(text)
-        if not text:
-            return self.degraded(reason)
-        if says_nothing(text):
-            return _nothing(self.retrieval, self.lang, self.deadline)
-        sources = _sources(prompt.passages)
-        text, cited = checked_citations(text, len(sources))
-        shown = tuple(s for s in sources if s.n in cited) or (_best(sources),)
-        return self._answer(text, shown, truncated=truncated)
-
-    def degraded(self, reason: str) -> Answer:
-        """Return the extractive answer with its reason in the asker's language."""
-        shown = _sources([self.extract.hit])
-        said = messages.message(reason, self.lang)
-        return self._answer(self.extract.text, shown, reason=said)
-
-    def _answer(
-        self,
-        text: str,
-        sources: tuple[Source, ...],
-        *,
-        reason: str | None = None,
-        truncated: bool = False,
-    ) -> Answer:
-        effective = _best(sources).page
-        record = self.pages.get(effective)
-        return Answer(
-            text=text,
-            page_effective=effective,
-            see_also=self._see_also(effective),
-            degraded=reason is not None,
-            reason=reason,
-            sources=sources,
-            retrieved=_sources(self.retrieval.hits),
-            actions=record.actions if record else (),
-            legs=_legs(self.retrieval.hits),
-            timings=_timings(self.deadline),
-            truncated=truncated,
-        )
-
-    def _see_also(self, page: str) -> tuple[str, ...]:
-        """Return the page's own links, then the other pages found."""
-        record = self.pages.get(page)
-        linked = record.see_also if record else ()
-        found = (hit.chunk.page for hit in self.retrieval.hits)
-        related = (other for other in (*linked, *found) if other != page)
-        return tuple(dict.fromkeys(related))[:SEE_ALSO]
-
-
-def whole_sentences(text: str) -> str:
-    """Return the text up to its last whole sentence or line; empty when there is none."""
-    ends = [m.end() for m in re.finditer(r"[.!?…»](?:\s?\[\d+\])*(?=\s|$)|\n", text)]
-    return text[: ends[-1]].rstrip() if ends else ""
-
-
-def says_nothing(text: str) -> bool:
-    """Say whether the model wrote, as its rules ask, that the pages do not answer."""
-    return _bare(CITATION.sub("", text)) == _bare(REFUSAL)
-
-
-def _bare(text: str) -> str:
-    return re.sub(r"\W+", " ", text).strip().casefold()
-
-
-def checked_citations(text: str, count: int) -> tuple[str, set[int]]:
-    """Return the text without citations of passages that were not sent, and the numbers cited."""
-    cited: set[int] = set()
-
-    def kept(found: re.Match[str]) -> str:
-        numbers = [n for n in map(int, re.findall(r"\d+", found.group())) if 1 <= n <= count]
-        cited.update(numbers)
-        return f" [{', '.join(map(str, numbers))}]" if numbers else ""
-
-    return CITATION.sub(kept, text), cited
-
-
-def _best(sources: Sequence[Source]) -> Source:
-    """Return the source of the highest score, the first of equals."""
-    return max(sources, key=lambda source: source.score)
-
-
-def _sources(hits: Sequence[Hit]) -> tuple[Source, ...]:
-    return tuple(
-        Source(
-            n=n,
-            title=hit.chunk.title,
-            heading=hit.chunk.heading,
-            url=hit.chunk.url,
-            page=hit.chunk.page,
-            score=round(hit.score, 4),
-        )
-        for n, hit in enumerate(hits, 1)
-    )
-
-
-def _legs(hits: Sequence[Hit]) -> tuple[str, ...]:
-    return tuple(sorted({leg for hit in hits for leg in hit.legs}))
-
-
-def _timings(deadline: Deadline) -> dict[str, float]:
+def _total(deadline: Deadline) -> dict[str, float]:
     return {"total_ms": round(deadline.spent_s() * 1000, 1)}
 
 
-def _nothing(retrieval: Retrieval, lang: str, deadline: Deadline) -> Answer:
-    nearest = list(dict.fromkeys(hit.chunk.title for hit in retrieval.hits))[:NEAREST_TITLES]
-    lines = [messages.message("nothing", lang)]
-    if nearest:
-        lines += [messages.message("nearest", lang), *(f"- {title}" for title in nearest)]
-    return Answer(
-        "\n".join(lines),
-        see_also=tuple(dict.fromkeys(hit.chunk.page for hit in retrieval.hits))[:SEE_ALSO],
-        retrieved=_sources(retrieval.hits),
-        legs=_legs(retrieval.hits),
-        timings=_timings(deadline),
-        answered=False,
-    )
-
-
-def _unsearched(lang: str, deadline: Deadline) -> Answer:
-    return Answer(
-        messages.message("search", lang),
-        degraded=True,
-        reason=messages.message("unsearched", lang),
-        timings=_timings(deadline),
-        answered=False,
-    )
+def _request(question: str, lang: str, page: str | None, k: int, turns: Sequence[Turn]) -> Request:
+    """Return what to look up: a follow-up is made whole, and stays near the last answer's page."""
+    contextual = contextual_question(question, turns, lang)
+    if contextual == question:
+        return Request(question, lang, page or "", k=k)
+    last = turns[-1]
+    near = page or next(iter(last.pages), "")
+    return Request(contextual, lang, near, last.contextual, k)

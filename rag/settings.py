@@ -38,8 +38,28 @@ class Settings(BaseSettings):
     )
     model: str = Field(
         "phi3:mini",
+        min_length=1,
         validation_alias=AliasChoices("HELP_MODEL"),
-        description="Language model that writes the answers",
+        description="Language model that writes the answers: a model of Ollama, openai:NAME"
+        " (any OpenAI-compatible server) or anthropic:NAME",
+    )
+    fallback_models: str = Field(
+        "",
+        validation_alias=AliasChoices("HELP_FALLBACK_MODELS"),
+        description="Models asked in turn when the first one fails, separated by commas; they"
+        " share the one time limit",
+    )
+    degraded_mode: bool = Field(
+        False,
+        validation_alias=AliasChoices("HELP_DEGRADED_MODE"),
+        description="Whether every answer is an extract: no language model is called",
+    )
+    parallel: int = Field(
+        1,
+        ge=1,
+        le=64,
+        validation_alias=AliasChoices("OLLAMA_NUM_PARALLEL"),
+        description="Answers that the model server writes at once (the server's own setting)",
     )
     timeout_s: float = Field(
         10.0,
@@ -65,6 +85,18 @@ class Settings(BaseSettings):
         True,
         validation_alias=AliasChoices("AI_CACHE_ENABLED", "AI_ASSISTANT_CACHE_ENABLED"),
         description="Whether answers are kept",
+    )
+    cache_max_entries: int = Field(
+        10_000,
+        ge=1,
+        validation_alias=AliasChoices("HELP_CACHE_MAX_ENTRIES"),
+        description="How many answers are kept at most; the least used go first",
+    )
+    cache_max_bytes: int = Field(
+        100_000_000,
+        ge=1_000,
+        validation_alias=AliasChoices("HELP_CACHE_MAX_BYTES"),
+        description="How many bytes the kept answers may take, vectors included",
     )
     embeddings_enabled: bool = Field(
         True,
@@ -101,6 +133,14 @@ class Settings(BaseSettings):
     )
     openai_api_key: SecretStr | None = Field(
         None, validation_alias=AliasChoices("OPENAI_API_KEY"), description="Key of that server"
+    )
+    anthropic_url: str = Field(
+        "https://api.anthropic.com",
+        validation_alias=AliasChoices("ANTHROPIC_BASE_URL"),
+        description="Address of Anthropic's API",
+    )
+    anthropic_api_key: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("ANTHROPIC_API_KEY"), description="Key of that API"
     )
     elasticsearch_url: str | None = Field(
         None,

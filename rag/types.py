@@ -131,11 +131,32 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """Hold what one generation cost, by the server's own counters where it has them.
+
+    ``prompt_tokens`` counts the whole prompt, those found in the server's prefix cache too;
+    ``prompt_s`` is the time that reading the others took. ``ended`` is ``length`` when the model
+    was stopped by its number of tokens.
+    """
+
+    prompt_tokens: int
+    output_tokens: int
+    prompt_s: float
+    output_s: float
+    load_s: float = 0.0
+    ended: Literal["stop", "length"] = "stop"
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """Hold a whole answer, as the help endpoint and ``ask --json`` return it.
 
     ``sources`` are what the text rests on, ``retrieved`` what the search found. ``degraded`` says
-    that the model had no part in it, ``reason`` why, in the question's language.
+    that the model had no part in it: it was off, silent, late or failed. ``reason`` says, in the
+    question's language, why the text is an extract. ``unsupported`` counts the model's sentences
+    that were left out because no passage supports them: when that leaves nothing, the extract
+    stands in, and is no degraded answer. ``model`` is the one that wrote the text, ``usage`` what
+    that cost, where it ended by itself.
     """
 
     text: str
@@ -151,6 +172,9 @@ class Answer:
     timings: dict[str, float] = field(default_factory=dict)
     answered: bool = True
     truncated: bool = False
+    unsupported: int = 0
+    model: str | None = None
+    usage: Usage | None = None
 
 
 @dataclass(frozen=True, slots=True)

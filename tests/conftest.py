@@ -211,5 +211,7 @@ def indexed_store(corpus_folder: Path, tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture(scope="session")
 def retriever(indexed_store: Store) -> Retriever:
-    """A retriever over the sample pages with the bundled encoder."""
-    return open_retriever(Settings(), indexed_store)
+    """A retriever over the sample pages with the bundled encoder, its caches filled."""
+    opened = open_retriever(Settings(), indexed_store)
+    opened.retrieve("Comment créer un client ?")
+    return opened

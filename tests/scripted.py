@@ -43,6 +43,13 @@ class ScriptedServer:
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
+        self._clients: list[socket.socket] = []
+
+    def hang_up(self):
+        """Cut every connection; those to come play ``script`` as it is then."""
+        for client in self._clients:
+            with contextlib.suppress(OSError):
+                client.shutdown(socket.SHUT_RDWR)
 
     def __enter__(self):
         self._threads[0].start()
@@ -53,6 +60,7 @@ class ScriptedServer:
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
+        self.hang_up()
         for thread in self._threads:
             thread.join(5)
 
@@ -69,6 +77,7 @@ class ScriptedServer:
     def _play(self, client):
         with client, contextlib.suppress(OSError):
             client.settimeout(5)
+            self._clients.append(client)
             self.requests.append(self._read(client))
             for step in self.script:
                 if isinstance(step, bytes):
@@ -78,9 +87,14 @@ class ScriptedServer:
 
     @staticmethod
     def _read(client) -> bytes:
+        def more() -> bytes:
+            if piece := client.recv(65536):
+                return piece
+            raise ConnectionError("the client hung up")
+
         data = b""
         while b"\r\n\r\n" not in data:
-            data += client.recv(65536)
+            data += more()
         head, _, body = data.partition(b"\r\n\r\n")
         length = next(
             (
@@ -91,7 +105,7 @@ class ScriptedServer:
             0,
         )
         while len(body) < length:
-            body += client.recv(65536)
+            body += more()
         return body
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Any
@@ -13,8 +14,10 @@ import ollama
 from rag.deadline import Deadline
 from rag.errors import DeadlineExceeded, ModelUnavailable
 from rag.prompt import Prompt
+from rag.types import Usage
 
 CONNECT_S = 2.0
+NANOSECONDS = 1e9
 
 
 class OllamaGenerator:
@@ -24,15 +27,17 @@ class OllamaGenerator:
         self._model = model
         self._url = url
         self._keep_alive = keep_alive
+        # made anew for each client, it would hold the event loop for 40 ms
+        self._tls = ssl.create_default_context() if url.startswith("https") else False
 
     @property
     def name(self) -> str:
         """Return the model's name."""
         return self._model
 
-    async def stream(self, prompt: Prompt, deadline: Deadline) -> AsyncGenerator[str, None]:
-        """Yield the answer's pieces. Raises: ModelUnavailable, DeadlineExceeded."""
-        ended: str | None = ""
+    async def stream(self, prompt: Prompt, deadline: Deadline) -> AsyncGenerator[str | Usage, None]:
+        """Yield the answer's pieces, then its usage. Raises: ModelUnavailable, DeadlineExceeded."""
+        last: ollama.ChatResponse | None = None
         try:
             async with self._client(deadline) as client:
                 # not wait_for: a read in a task of its own outlives a reader who is cancelled
@@ -43,23 +48,29 @@ class OllamaGenerator:
                     while part := await _next(parts, deadline):
                         if part.message.content:
                             yield part.message.content
-                        ended = part.done_reason if part.done else ""
-                    self._check_end(ended)
+                        last = part if part.done else None
+            yield self._usage(last)
         except TimeoutError:
             raise DeadlineExceeded(f"{self._model} did not end in time") from None
         except (httpx.HTTPError, ollama.ResponseError, ConnectionError, ValueError) as error:
             raise self._explain(error) from error
 
-    def _check_end(self, reason: str | None) -> None:
-        if reason == "":
+    def _usage(self, last: ollama.ChatResponse | None) -> Usage:
+        if last is None:
             raise ModelUnavailable(f"{self._model} at {self._url} broke off.", "failed")
-        if reason == "length":
-            raise DeadlineExceeded(f"{self._model} wrote as much as it may and did not end")
+        return Usage(
+            prompt_tokens=last.prompt_eval_count or 0,
+            output_tokens=last.eval_count or 0,
+            prompt_s=(last.prompt_eval_duration or 0) / NANOSECONDS,
+            output_s=(last.eval_duration or 0) / NANOSECONDS,
+            load_s=(last.load_duration or 0) / NANOSECONDS,
+            ended="length" if last.done_reason == "length" else "stop",
+        )
 
     def _client(self, deadline: Deadline) -> ollama.AsyncClient:
         left_s = max(0.001, deadline.left_s())
         timeout = httpx.Timeout(left_s, connect=min(CONNECT_S, left_s))
-        return ollama.AsyncClient(host=self._url, timeout=timeout)
+        return ollama.AsyncClient(host=self._url, timeout=timeout, verify=self._tls)
 
     def _request(self, prompt: Prompt) -> dict[str, Any]:
         return {
@@ -69,6 +80,7 @@ class OllamaGenerator:
                 {"role": "user", "content": prompt.user},
             ],
             "stream": True,
+            "think": False,
             "keep_alive": self._keep_alive,
             "options": {
                 "num_ctx": prompt.context_tokens,

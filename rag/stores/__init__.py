@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rag.cache.types import AnswerStore
 from rag.settings import Settings
 from rag.types import Store
 
@@ -17,3 +18,19 @@ def open_store(settings: Settings) -> Store:
     from rag.stores.sqlite import SqliteStore
 
     return SqliteStore(settings.data_dir / INDEX_FILE)
+
+
+def open_answer_store(settings: Settings) -> AnswerStore:
+    """Open the kept answers that lie beside the index, within the bounds of the settings.
+
+    Raises: ConfigError.
+    """
+    if settings.uses_elasticsearch:
+        from rag.stores.elasticsearch import ElasticsearchAnswers
+
+        return ElasticsearchAnswers(settings)
+    from rag.stores.sqlite import SqliteAnswers
+
+    return SqliteAnswers(
+        settings.data_dir / INDEX_FILE, settings.cache_max_entries, settings.cache_max_bytes
+    )

@@ -24,19 +24,23 @@ def throwaway_store(settings: Settings) -> Iterator[Store]:
 
     SQLite lies in a temporary folder, Elasticsearch's index behind an alias of its own.
     """
+    with throwaway_settings(settings) as own, _opened(own) as store:
+        yield store
+
+
+@contextmanager
+def throwaway_settings(settings: Settings) -> Iterator[Settings]:
+    """Lend settings that name such a store, for all that opens by settings."""
     if settings.uses_elasticsearch:
         alias = f"{PREFIX}-{secrets.token_hex(6)}"
         own = settings.model_copy(update={"elasticsearch_index": alias})
         try:
-            with _opened(own) as store:
-                yield store
+            yield own
         finally:
             _remove_from_elasticsearch(own)
         return
     with TemporaryDirectory(prefix=PREFIX) as folder:
-        own = settings.model_copy(update={"data_dir": Path(folder)})
-        with _opened(own) as store:
-            yield store
+        yield settings.model_copy(update={"data_dir": Path(folder)})
 
 
 @contextmanager

@@ -11,8 +11,9 @@ import numpy
 import pytest
 from elasticsearch import Elasticsearch
 
+from rag.cache.types import AnswerStore
 from rag.settings import Settings
-from rag.stores import open_store
+from rag.stores import open_answer_store, open_store
 from rag.types import Chunk, IndexMeta, PageRecord, Store, Vectors
 
 DIMENSION = 16
@@ -20,6 +21,7 @@ META = IndexMeta("essai-16", DIMENSION, 1)
 TIMEOUT_S = 10.0
 
 OpenStore = Callable[[], Store]
+OpenAnswers = Callable[..., AnswerStore]
 
 
 def vector(seed: int | str, dimension: int = DIMENSION) -> Vectors:
@@ -108,6 +110,33 @@ def open_another(settings: Settings) -> Iterator[OpenStore]:
 @pytest.fixture
 def store(open_another: OpenStore) -> Store:
     return open_another()
+
+
+@pytest.fixture
+def open_answers(settings: Settings) -> Iterator[OpenAnswers]:
+    """Open kept answers on the index of `settings`, as one more process would."""
+    opened: list[AnswerStore] = []
+
+    def open_one(**changes: object) -> AnswerStore:
+        opened.append(open_answer_store(settings.model_copy(update=changes)))
+        return opened[-1]
+
+    yield open_one
+    for answers in opened:
+        answers.close()
+
+
+@pytest.fixture
+def answers(open_answers: OpenAnswers, store: Store) -> AnswerStore:
+    """Kept answers beside an index of three pages."""
+    write(
+        store,
+        {
+            p: [chunk(p, f"{word} 1")]
+            for p, word in zip("abc", ("alpha", "beta", "gamma"), strict=True)
+        },
+    )
+    return open_answers()
 
 
 @pytest.fixture

@@ -13,10 +13,11 @@ import pytest
 
 from rag.deadline import Deadline
 from rag.errors import DeadlineExceeded, ModelUnavailable
-from rag.generators import open_generator
+from rag.generators import open_generators
 from rag.generators.ollama import OllamaGenerator
 from rag.prompt import Prompt
 from rag.settings import Settings
+from rag.types import Usage
 from tests.scripted import END, HEAD, ScriptedServer, line, unused_url, wait_until
 from tests.services import request
 
@@ -28,17 +29,18 @@ LIMIT_S = 30.0
 @pytest.fixture
 def generator(ollama_url: str) -> Callable[[str], OllamaGenerator]:
     def open_model(model: str, keep_alive: str = "5m") -> OllamaGenerator:
-        return open_generator(
+        (opened,) = open_generators(
             Settings(model=model, ollama_url=ollama_url, keep_alive=keep_alive, _env_file=None)
         )
+        return opened
 
     return open_model
 
 
 def written(
     generator: OllamaGenerator, seconds: float = LIMIT_S, prompt: Prompt = PROMPT
-) -> list[str]:
-    async def collect() -> list[str]:
+) -> list[str | Usage]:
+    async def collect() -> list[str | Usage]:
         return [piece async for piece in generator.stream(prompt, Deadline(seconds))]
 
     return asyncio.run(collect())
@@ -50,14 +52,19 @@ async def first_pieces(stream: AsyncGenerator[str, None], count: int) -> None:
 
 
 def test_an_answer_comes_in_pieces(generator: Callable, chat_model: str) -> None:
-    pieces = written(generator(chat_model))
+    *pieces, usage = written(generator(chat_model))
     assert len(pieces) > 1
     assert "".join(pieces).strip()
+    assert usage.ended == "stop"
+    assert usage.output_tokens >= len(pieces)
+    assert usage.prompt_tokens > 5
+    assert usage.output_s > 0
     assert generator(chat_model).name == chat_model
 
 
 def test_the_same_prompt_gives_the_same_answer(generator: Callable, chat_model: str) -> None:
-    assert written(generator(chat_model)) == written(generator(chat_model))
+    first, second = written(generator(chat_model)), written(generator(chat_model))
+    assert first[:-1] == second[:-1]
 
 
 def test_a_missing_model_is_told_from_a_missing_server(generator: Callable) -> None:
@@ -93,15 +100,9 @@ def test_no_time_left_asks_for_nothing() -> None:
 def test_an_answer_that_reaches_its_length_is_not_taken_for_whole(
     generator: Callable, endless_model: str
 ) -> None:
-    pieces: list[str] = []
-
-    async def collect() -> None:
-        stream = generator(endless_model).stream(Prompt("a", "b", (), 20), Deadline(LIMIT_S))
-        async for piece in stream:
-            pieces.append(piece)  # noqa: PERF401 - what came before the error
-
-    with pytest.raises(DeadlineExceeded):
-        asyncio.run(collect())
+    *pieces, usage = written(generator(endless_model), prompt=Prompt("a", "b", (), 20))
+    assert usage.ended == "length"
+    assert usage.output_tokens == 20
     assert 10 <= len(pieces) <= 20
 
 

@@ -118,7 +118,8 @@ def test_every_error_is_in_the_operators_guide(name):
 
 
 def test_the_guides_messages_are_those_of_the_code():
-    sources = [*ROOT.glob("rag/**/*.py"), *ROOT.glob("indexer/**/*.py"), ROOT / "cli.py"]
+    folders = ("rag", "indexer", "commands")
+    sources = [path for folder in folders for path in ROOT.glob(f"{folder}/**/*.py")]
     code = "\n".join(path.read_text("utf-8") for path in sources)
     code = re.sub(r'"\s*f?"', "", code)  # texts that go on in the next line
     table = GUIDE.partition("## Messages d’erreur")[2]

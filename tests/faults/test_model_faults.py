@@ -6,13 +6,14 @@ import time
 import pytest
 
 from rag.assistant import Assistant
-from rag.generators.ollama import OllamaGenerator
+from rag.messages import message
 from rag.types import ChunkEvent, CompleteEvent, SourcesEvent
+from tests.models import FAST, known, writer_on
 from tests.scripted import END, HEAD, ScriptedServer, line, reply, unused_url
 
 TIMEOUT_S = 1.0
 QUESTION = "Comment créer un client ?"
-SENTENCE = "Ouvrez Clients puis Nouveau client [1]. "
+SENTENCE = "Ouvrez Clients puis cliquez sur Nouveau client [2]."
 
 FAULTS = {
     "accepts and stays silent": ([60.0], "late"),
@@ -39,8 +40,8 @@ def events_of(assistant: Assistant, question: str = QUESTION):
 
 
 def assistant_on(url, store, retriever, timeout_s=TIMEOUT_S) -> Assistant:
-    generator = OllamaGenerator("phi3:mini", url, "5m")
-    return Assistant(store, retriever, generator, timeout_s=timeout_s)
+    writer = writer_on(url, speeds=known(FAST), timeout_s=timeout_s)
+    return Assistant(store, retriever, writer, timeout_s=timeout_s)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -58,8 +59,6 @@ def test_no_server_gives_the_extract_at_once(indexed_store, retriever):
 
 
 def check_degraded(events, reason):
-    from rag.messages import message
-
     finals = [event for event, _ in events if isinstance(event, CompleteEvent)]
     assert len(finals) == 1
     last, at = events[-1]
@@ -74,25 +73,32 @@ def check_degraded(events, reason):
 
 
 def test_text_streamed_before_the_deadline_is_closed_at_a_sentence(indexed_store, retriever):
-    script = [HEAD, line(SENTENCE), line("Puis la sui"), 60.0]
+    script = [HEAD, line(SENTENCE), line(" Puis la sui"), 60.0]
     with ScriptedServer(script) as server:
         events = events_of(assistant_on(server.url, indexed_store, retriever))
     answer, at = events[-1][0].answer, events[-1][1]
     assert at <= TIMEOUT_S + 0.2
     assert answer.truncated
     assert not answer.degraded
-    assert answer.text == SENTENCE.strip()
+    assert answer.text == SENTENCE
 
 
 def test_a_whole_answer_cites_what_it_rests_on(indexed_store, retriever):
-    script = [HEAD, line(SENTENCE), line("Autre chose [9]."), line(done=True), END]
+    script = [
+        HEAD,
+        line(SENTENCE),
+        line(" Vérifiez l'adresse de facturation [9]."),
+        line(done=True),
+        END,
+    ]
     with ScriptedServer(script) as server:
         events = events_of(assistant_on(server.url, indexed_store, retriever))
     answer = events[-1][0].answer
     pieces = [event.content for event, _ in events if isinstance(event, ChunkEvent)]
     assert pieces[0] == SENTENCE
-    assert answer.text == SENTENCE + "Autre chose."
-    assert [source.n for source in answer.sources] == [1]
+    assert answer.text == SENTENCE + " Vérifiez l'adresse de facturation [2]."
+    assert "".join(pieces) == answer.text
+    assert [source.n for source in answer.sources] == [2]
     assert len(answer.retrieved) > 1
     assert answer.page_effective == answer.sources[0].page
 
@@ -128,7 +134,7 @@ def answer_to(text, store, retriever, question=QUESTION):
 
 @pytest.mark.parametrize("question", [QUESTION, "erreur E-210", "facture électronique"])
 def test_an_answer_without_citation_rests_on_the_best_hit(question, indexed_store, retriever):
-    answer = answer_to("Ouvrez le menu.", indexed_store, retriever, question)
+    answer = answer_to("Ouvrez la fiche.", indexed_store, retriever, question)
     best = retriever.retrieve(question).hits[0].chunk
     assert [source.page for source in answer.sources] == [best.page]
     assert answer.page_effective == best.page
@@ -142,9 +148,28 @@ def test_a_model_that_finds_nothing_gives_no_source(indexed_store, retriever):
 
 
 def test_several_numbers_in_one_citation_are_checked_each(indexed_store, retriever):
-    answer = answer_to("Ouvrez [1, 2, 99]. Fin [3].", indexed_store, retriever)
-    assert answer.text == "Ouvrez [1, 2]. Fin [3]."
-    assert [source.n for source in answer.sources] == [1, 2, 3]
+    answer = answer_to("Cliquez sur Nouveau client [2, 99].", indexed_store, retriever)
+    assert answer.text == "Cliquez sur Nouveau client [2]."
+    assert [source.n for source in answer.sources] == [2]
+
+
+def test_a_sentence_that_no_passage_supports_is_left_out(indexed_store, retriever):
+    text = "Cliquez sur Nouveau client [2]. Cela coûte 45 euros par mois [2]."
+    answer = answer_to(text, indexed_store, retriever)
+    assert answer.text == "Cliquez sur Nouveau client [2]."
+    assert answer.unsupported == 1
+    nothing = answer_to("Cela coûte 45 euros par mois [2].", indexed_store, retriever)
+    assert "Nouveau client" in nothing.text
+    assert nothing.reason == message("unsupported", "fr")
+    assert nothing.model is None
+    assert not nothing.degraded
+
+
+def test_an_answer_in_another_language_gives_way_to_the_extract(indexed_store, retriever):
+    text = "Open the clients list and click the button to create the new client. Then save it. "
+    answer = answer_to(text, indexed_store, retriever)
+    assert "Nouveau client" in answer.text
+    assert answer.reason == message("language", "fr")
 
 
 @pytest.mark.parametrize("question", ["comment", "de la le", "où", "how to do"])

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from rag.errors import HelpError
 from rag.stores.common import REBUILD, check_meta
 from rag.stores.elasticsearch import generations
+from rag.stores.elasticsearch.answer_index import drop_changed_answers
 from rag.stores.elasticsearch.bulk import Bulk, packs_vectors
 from rag.stores.elasticsearch.client import WRITE_TIMEOUT_S, Server
 from rag.stores.elasticsearch.lock import BuildLock
@@ -88,6 +89,7 @@ class ElasticsearchWriter:
                 self._verify(self._name)
                 self._lock.renew()
                 generations.publish(self._server, self._name)
+                drop_changed_answers(self._server)
                 # what cannot be removed now is removed by the next run
                 with contextlib.suppress(HelpError):
                     generations.sweep(self._server)

@@ -14,6 +14,7 @@ import numpy
 from rag import analysis
 from rag.errors import HelpError, IndexBusy
 from rag.stores.common import check_meta
+from rag.stores.sqlite.answer_rows import ANSWER_SCHEMA, drop_changed
 from rag.stores.sqlite.file import (
     CHUNK_COLUMNS,
     SCHEMA,
@@ -57,7 +58,7 @@ class SqliteWriter:
                 self._connection.execute(f"DROP TABLE IF EXISTS {table}")
         elif found is not None:
             check_meta(found, meta)
-        for statement in SCHEMA:
+        for statement in (*SCHEMA, *ANSWER_SCHEMA):
             self._connection.execute(statement)
         values = {**asdict(meta), "generation": generation + 1}
         self._connection.executemany(
@@ -95,7 +96,7 @@ class SqliteWriter:
             self._connection.execute("DELETE FROM pages WHERE id = ?", (page_id,))
 
     def publish(self) -> None:
-        """Check that every page has its chunks, then commit."""
+        """Check that every page has its chunks, drop the answers of changed pages, then commit."""
         with explained(self._path):
             listed, stored = self._connection.execute(
                 "SELECT (SELECT coalesce(sum(json_array_length(chunk_ids)), 0) FROM pages),"
@@ -112,6 +113,7 @@ class SqliteWriter:
                 self._spellings.items(),
             )
             self._connection.execute("DELETE FROM spellings WHERE chunks <= 0")
+            drop_changed(self._connection)
             self._connection.execute("COMMIT")
             self._connection.close()
 

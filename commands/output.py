@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+FOUND_NOTHING, FAILED, SKIPPED = 1, 2, 3  # exit codes
+
 
 def print_json(value: Any) -> None:
     """Print a value or dataclass as indented JSON."""
@@ -59,13 +61,11 @@ def print_hit(hit: Any) -> None:
     click.echo(f"   {first[:160]}{'…' if len(first) > 160 else ''}")
 
 
-def print_answer(answer: Any, lang: str, streamed: bool) -> None:
-    """Print an answer with its sources; its text is left out when it was ``streamed``."""
+def print_answer(answer: Any, lang: str, *, seen: bool = False) -> None:
+    """Print an answer with its sources; its text is left out when it was ``seen``."""
     from rag.messages import message
 
-    if streamed:
-        click.echo("")
-    if not streamed or answer.degraded:
+    if not seen:
         click.echo(printable(answer.text))
     if answer.degraded and answer.answered:
         reason = message("degraded", lang, reason=answer.reason)

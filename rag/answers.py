@@ -1,0 +1,162 @@
+"""What is known of a question to its Answer: the model's, the extract, or that there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from rag import messages
+from rag.deadline import Deadline
+from rag.extraction.extract import Extract
+from rag.retriever import Retrieval
+from rag.types import Answer, Hit, PageRecord, Source, Usage
+
+NEAREST_TITLES = 3
+SEE_ALSO = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Hold what is known of a question when its answer is written.
+
+    ``pages`` are the records of the hits' pages by id; ``search_ms`` what the search took.
+    """
+
+    lang: str
+    retrieval: Retrieval
+    pages: dict[str, PageRecord]
+    extract: Extract
+    deadline: Deadline
+    search_ms: float
+
+
+@dataclass(slots=True)
+class Written:
+    """Hold what a model wrote, checked, and how it ended (``reason`` None: by itself)."""
+
+    model: str = ""
+    passages: tuple[Hit, ...] = ()
+    text: str = ""
+    cited: set[int] = field(default_factory=set)
+    dropped: int = 0
+    usage: Usage | None = None
+    first_token_ms: float | None = None
+    reason: str | None = None
+
+
+def written_answer(context: Context, written: Written) -> Answer:
+    """Return the answer that the model wrote. Its sources are what it cites, else the best."""
+    sources = sources_of(written.passages)
+    shown = tuple(s for s in sources if s.n in written.cited) or (_best(sources),)
+    ended = written.usage.ended if written.usage else None
+    return _answer(context, written.text, shown, written, truncated=ended != "stop")
+
+
+def extract_answer(
+    context: Context, reason: str, written: Written | None = None, *, degraded: bool = True
+) -> Answer:
+    """Return the extractive answer with its reason in the asker's language.
+
+    ``degraded`` False: the model answered, but not from the pages.
+    """
+    shown = sources_of([context.extract.hit])
+    said = messages.message(reason, context.lang)
+    answer = _answer(context, context.extract.text, shown, written or Written())
+    return replace(answer, degraded=degraded, reason=said, model=None, truncated=False)
+
+
+def nothing_found(retrieval: Retrieval, lang: str, deadline: Deadline) -> Answer:
+    """Return the answer that says that the pages do not answer, with the nearest titles."""
+    nearest = list(dict.fromkeys(hit.chunk.title for hit in retrieval.hits))[:NEAREST_TITLES]
+    lines = [messages.message("nothing", lang)]
+    if nearest:
+        lines += [messages.message("nearest", lang), *(f"- {title}" for title in nearest)]
+    return Answer(
+        "\n".join(lines),
+        see_also=tuple(dict.fromkeys(hit.chunk.page for hit in retrieval.hits))[:SEE_ALSO],
+        retrieved=sources_of(retrieval.hits),
+        legs=_legs(retrieval.hits),
+        timings={"total_ms": _ms(deadline)},
+        answered=False,
+    )
+
+
+def unsearched(lang: str, deadline: Deadline) -> Answer:
+    """Return the answer that says that the search does not answer."""
+    return Answer(
+        messages.message("search", lang),
+        degraded=True,
+        reason=messages.message("unsearched", lang),
+        timings={"total_ms": _ms(deadline)},
+        answered=False,
+    )
+
+
+def sources_of(hits: Sequence[Hit]) -> tuple[Source, ...]:
+    """Return the hits as sources, numbered from 1 in their order."""
+    return tuple(
+        Source(
+            n=n,
+            title=hit.chunk.title,
+            heading=hit.chunk.heading,
+            url=hit.chunk.url,
+            page=hit.chunk.page,
+            score=round(hit.score, 4),
+        )
+        for n, hit in enumerate(hits, 1)
+    )
+
+
+def _answer(
+    context: Context,
+    text: str,
+    sources: tuple[Source, ...],
+    written: Written,
+    *,
+    truncated: bool = False,
+) -> Answer:
+    effective = _best(sources).page
+    record = context.pages.get(effective)
+    return Answer(
+        text=text,
+        page_effective=effective,
+        see_also=_see_also(context, effective),
+        sources=sources,
+        retrieved=sources_of(context.retrieval.hits),
+        actions=record.actions if record else (),
+        legs=_legs(context.retrieval.hits),
+        timings=_timings(context, written),
+        truncated=truncated,
+        unsupported=written.dropped,
+        model=written.model,
+        usage=written.usage,
+    )
+
+
+def _see_also(context: Context, page: str) -> tuple[str, ...]:
+    """Return the page's own links, then the other pages found."""
+    record = context.pages.get(page)
+    linked = record.see_also if record else ()
+    found = (hit.chunk.page for hit in context.retrieval.hits)
+    related = (other for other in (*linked, *found) if other != page)
+    return tuple(dict.fromkeys(related))[:SEE_ALSO]
+
+
+def _best(sources: Sequence[Source]) -> Source:
+    """Return the source of the highest score, the first of equals."""
+    return max(sources, key=lambda source: source.score)
+
+
+def _legs(hits: Sequence[Hit]) -> tuple[str, ...]:
+    return tuple(sorted({leg for hit in hits for leg in hit.legs}))
+
+
+def _timings(context: Context, written: Written) -> dict[str, float]:
+    timings = {"search_ms": context.search_ms, "total_ms": _ms(context.deadline)}
+    if written.first_token_ms is not None:
+        timings["first_token_ms"] = written.first_token_ms
+    return timings
+
+
+def _ms(deadline: Deadline) -> float:
+    return round(deadline.spent_s() * 1000, 1)

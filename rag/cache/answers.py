@@ -1,0 +1,253 @@
+"""Kept answers: an identical question's, else a very similar one's, never another question's."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import math
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, astuple, dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+from rag.cache.asked import Asked, asked
+from rag.cache.match import match
+from rag.cache.normalise import normal_form
+from rag.cache.types import AnswerStore, Counted, Entry, Scope
+from rag.encoders.static import StaticEncoder
+from rag.errors import SearchUnavailable
+from rag.types import Action, Answer, Hit, PageRecord, Source, Usage
+
+CANDIDATES = 8  # of which a guard may refuse some
+LEASE_MARGIN_S = 1.0
+UNSUPPORTED_TTL_S = 30.0
+PINNED = "pinned"  # the owner's own words stand, whatever model and settings
+KEY_PREFIX = "ai_response:"
+# the form is the users': their guide and their log filters name it
+HIT_LINE = "Réponse récupérée du cache pour la clé: %s%s..."
+logger = logging.getLogger(__name__)
+_normal_form = lru_cache(256)(normal_form)  # a question's key is made several times
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Hold what a kept answer is looked up by. ``question`` is whole by itself.
+
+    ``page`` is the asker's, ``conversation`` what a follow-up follows; both are empty mostly.
+    ``k`` is the number of hits that are read.
+    """
+
+    question: str
+    lang: str
+    page: str = ""
+    conversation: str = ""
+    k: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Hold an answer that was found, with its entry and the kind of the hit."""
+
+    answer: Answer
+    entry: Entry
+    kind: Counted
+
+
+class AnswerCache:
+    """Look answers up and keep them; ``fingerprint`` stands for all that would change them.
+
+    ``made`` is what an answer that had to be written counts as. What an asker waits for never
+    raises: a store that fails is passed by, with a warning.
+    """
+
+    def __init__(
+        self,
+        store: AnswerStore,
+        encoder: Callable[[], StaticEncoder],
+        fingerprint: str,
+        *,
+        ttl_s: float,
+        made: Counted = "missed",
+    ) -> None:
+        self._store = store
+        self._encoder = encoder
+        self._fingerprint = fingerprint
+        self._ttl_s = ttl_s
+        self._made = made
+        self._owner = uuid.uuid4().hex
+
+    def find(self, request: Request, timeout_s: float) -> Kept | None:
+        """Return the answer kept for a question, ``cached`` saying how it was found.
+
+        It is the caller's to `count` once it was served.
+        """
+        try:
+            exact = self._exact(request, timeout_s)
+            if exact is not None:
+                return _kept(exact, "exact")
+            similar = self._similar(request, timeout_s)
+            return _kept(similar, "semantic") if similar else None
+        except SearchUnavailable as error:
+            logger.warning("The answer cache is passed by: %s", error)
+            return None
+
+    def holds(self, request: Request, timeout_s: float) -> bool:
+        """Say whether a question would be answered from what is kept; this counts as no hit.
+
+        Raises: SearchUnavailable.
+        """
+        return bool(self._exact(request, timeout_s) or self._similar(request, timeout_s))
+
+    def await_exact(self, request: Request, timeout_s: float) -> Kept | None:
+        """Return the answer that another one was writing, if it has come; to `count` as above."""
+        try:
+            entry = self._exact(request, timeout_s)
+            return _kept(entry, "waited") if entry else None
+        except SearchUnavailable:
+            return None
+
+    def count(self, kept: Kept, timeout_s: float) -> None:
+        """Count a hit; a write that no asker has to wait for."""
+        self._store.touch(kept.entry, kept.kind, time.time(), timeout_s)
+
+    def claim(self, request: Request, lease_s: float, timeout_s: float) -> bool:
+        """Say whether this caller is the one to have the answer written."""
+        key = self._key(request, self._fingerprint)
+        lease_s += LEASE_MARGIN_S
+        return self._store.claim(key, self._owner, lease_s, time.time(), timeout_s)
+
+    def release(self, request: Request, timeout_s: float) -> None:
+        """Let others write the answer."""
+        self._store.release(self._key(request, self._fingerprint), self._owner, timeout_s)
+
+    def keep(
+        self,
+        request: Request,
+        answer: Answer,
+        hits: tuple[Hit, ...],
+        pages: Mapping[str, PageRecord],
+        timeout_s: float,
+    ) -> bool:
+        """Keep an answer written from these passages, if it is whole and fully supported."""
+        self._store.count(self._made, timeout_s)
+        used = {hit.chunk.page for hit in hits} | {source.page for source in answer.sources}
+        ttl_s = min(self._ttl_s, worth_keeping_s(answer))
+        if ttl_s <= 0 or not used <= pages.keys():
+            return False
+        hashes = {page: pages[page].hash for page in used}
+        chunks = tuple(dict.fromkeys(hit.chunk.id for hit in hits))
+        entry = self._entry(request, answer, hashes, chunks)
+        entry = replace(entry, expires_at=entry.created_at + ttl_s)
+        return self._store.put(entry, timeout_s)
+
+    def pin(
+        self, request: Request, answer: Answer, pages: Mapping[str, PageRecord], timeout_s: float
+    ) -> Entry | None:
+        """Keep the owner's own words for a question, as long as their pages stay as they are.
+
+        Returns the entry, None when the store does not take it.
+        """
+        hashes = {page: record.hash for page, record in pages.items()}
+        entry = replace(self._entry(request, answer, hashes, (), PINNED), pinned=True)
+        return entry if self._store.put(entry, timeout_s) else None
+
+    def _exact(self, request: Request, timeout_s: float) -> Entry | None:
+        for fingerprint in (PINNED, self._fingerprint):
+            entry = self._store.get(self._key(request, fingerprint), time.time(), timeout_s)
+            if entry is not None:
+                return entry
+        return None
+
+    def _similar(self, request: Request, timeout_s: float) -> Entry | None:
+        encoder = self._encoder()
+        vector = encoder.encode_queries([request.question])[0]
+        if not vector.any():
+            return None
+        wanted = self._asked(request, encoder)
+        for fingerprint in (PINNED, self._fingerprint):
+            scope = self._scope(request, fingerprint)
+            here = replace(wanted, page=scope.page)
+            near = self._store.candidates(scope, vector, CANDIDATES, time.time(), timeout_s)
+            for entry, cosine in near:
+                if match(Asked.from_json(entry.asked), here, cosine):
+                    return entry
+        return None
+
+    def _entry(
+        self,
+        request: Request,
+        answer: Answer,
+        pages: dict[str, str],
+        chunks: tuple[str, ...],
+        fingerprint: str | None = None,
+    ) -> Entry:
+        encoder = self._encoder()
+        fingerprint = fingerprint or self._fingerprint
+        scope = self._scope(request, fingerprint)
+        now = time.time()
+        return Entry(
+            key=self._key(request, fingerprint),
+            scope=scope,
+            question=request.question,
+            asked=replace(self._asked(request, encoder), page=scope.page).to_json(),
+            answer=asdict(answer),
+            pages=pages,
+            chunks=chunks,
+            created_at=now,
+            expires_at=now + self._ttl_s,
+            used_at=now,
+            saved_ms=answer.timings.get("total_ms", 0.0),
+            vector=encoder.encode_queries([request.question])[0],
+        )
+
+    def _asked(self, request: Request, encoder: StaticEncoder) -> Asked:
+        return asked(
+            request.question,
+            page=request.page,
+            conversation=request.conversation,
+            knows=encoder.knows,
+        )
+
+    def _scope(self, request: Request, fingerprint: str) -> Scope:
+        if fingerprint == PINNED:  # wherever the asker is
+            return Scope(PINNED, request.lang, "", request.conversation)
+        fingerprint = f"{fingerprint}/{request.k}"
+        return Scope(fingerprint, request.lang, request.page, request.conversation)
+
+    def _key(self, request: Request, fingerprint: str) -> str:
+        scope = self._scope(request, fingerprint)
+        parts = (*astuple(scope), _normal_form(request.question))
+        return hashlib.sha256("\x00".join(parts).encode()).hexdigest()
+
+
+def _kept(entry: Entry, kind: Counted) -> Kept:
+    logger.info(HIT_LINE, KEY_PREFIX, entry.key[:5])
+    answer = read_answer(entry.answer)
+    return Kept(replace(answer, cached="semantic" if kind == "semantic" else "exact"), entry, kind)
+
+
+def worth_keeping_s(answer: Answer) -> float:
+    """Return how long an answer may be kept: not at all, seconds, or as long as the settings say.
+
+    Seconds when the model ended by itself and the passages did not support all that it wrote: it
+    would write the same again.
+    """
+    ended = answer.usage is not None and answer.usage.ended == "stop"
+    if not ended or not answer.answered or answer.degraded or answer.truncated:
+        return 0.0
+    return math.inf if answer.reason is None and answer.unsupported == 0 else UNSUPPORTED_TTL_S
+
+
+def read_answer(data: Mapping[str, Any]) -> Answer:
+    """Return the Answer that ``asdict`` made. Raises TypeError or KeyError for anything else."""
+    values = dict(data)
+    for name in ("sources", "retrieved"):
+        values[name] = tuple(Source(**source) for source in values[name])
+    values["actions"] = tuple(Action(**action) for action in values["actions"])
+    for name in ("see_also", "legs"):
+        values[name] = tuple(values[name])
+    usage = values.get("usage")
+    values["usage"] = Usage(**usage) if usage else None
+    return Answer(**values)

@@ -1,0 +1,74 @@
+"""Settle which words of a question may be left over, and where an English compound's words go."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rag.cache.grammar import LIGHT, NEW, REPEATED, WRAPPERS
+from rag.cache.words import NOUNS_OF_VERBS, Word, roots
+
+# the first set of the lexicon, in both languages
+CREATING = "s:0"
+
+
+def settled(words: list[Word], lang: str) -> tuple[Word, ...]:
+    """Return the words with those marked spare that only help another one along."""
+    words = _compounds(words, lang)
+    for place, word in enumerate(words):
+        following = words[place + 1] if place + 1 < len(words) else None
+        if following is None or word.sort != "word":
+            continue
+        again = word.text in REPEATED and following.form == "part"
+        light = word.text in LIGHT and is_action(following, lang)
+        wrapper = word.text.rstrip("s") in WRAPPERS and following.form == "noun"
+        if light or wrapper or again:
+            words[place] = replace(word, spare=True)
+    new = any(word.text in NEW for word in words)
+    if new:
+        words = [_creating(word) for word in words]
+    creates = any(CREATING in word.keys for word in words)
+    return tuple(
+        replace(word, spare=True) if creates and word.text in NEW else word for word in words
+    )
+
+
+def _compounds(words: list[Word], lang: str) -> list[Word]:
+    """Return the words, an English compound's action first: `order cancellation`."""
+    if lang != "en":
+        return list(words)
+    words = _genitives(words)
+    if len(words) < 2 or words[-1].role:
+        return words
+    last = words[-1]
+    moved = last.form == "noun" and last.text.endswith(("tion", "sion")) and last.sort == "word"
+    plain = all(word.sort == "word" and not word.role for word in words[:-1])
+    return [last, *words[:-1]] if moved and plain else words
+
+
+def is_action(word: Word, lang: str) -> bool:
+    """Say whether a noun names what a verb does."""
+    named = word.text in NOUNS_OF_VERBS[lang] or bool(roots(word.text, lang, "noun"))
+    return named and word.form == "noun"
+
+
+def _creating(word: Word) -> Word:
+    """Return *enregistrer* as a word for creating, which it is of something new."""
+    records = word.form == "verb" and word.text in {"enregistrer", "enregistre", "record"}
+    return replace(word, keys=(*word.keys, CREATING)) if records else word
+
+
+def _genitives(words: list[Word]) -> list[Word]:
+    """Return the words with what follows an English *of* before its head: `order invoice`."""
+    kept: list[Word] = []
+    place = 0
+    while place < len(words):
+        if words[place].role != "of" or not kept:
+            kept.append(words[place])
+            place += 1
+            continue
+        end = next((at for at in range(place + 1, len(words)) if words[at].role), len(words))
+        phrase = [replace(word, role="") for word in words[place:end]]
+        movable = bool(kept) and kept[-1].form != "verb"
+        kept[len(kept) - movable : len(kept) - movable] = phrase
+        place = end
+    return kept

@@ -1,0 +1,171 @@
+"""Answers written before anybody asks: the pages' own questions, and those asked most."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import zip_longest
+
+from rag.assistant import Assistant
+from rag.cache.answers import AnswerCache, Request, worth_keeping_s
+from rag.cache.keeping import HITS, TIMEOUT_S, every_entry
+from rag.cache.normalise import normal_form
+from rag.cache.types import AnswerStore
+from rag.conversation import conversation_language
+from rag.errors import HelpError
+from rag.types import Answer, PageRecord
+
+NICENESS = 10
+QUIET_S = 5.0  # after somebody was answered, others may be about to ask
+PATIENCE_S = 60.0  # a busy site is not waited for for ever
+FAILURES = 5  # in a row: the model is not there any more
+OnProgress = Callable[[int, int], None]
+
+
+@dataclass(slots=True)
+class Warmed:
+    """Hold how far it got: ``kept`` of those ``answered``; ``skipped`` were kept already.
+
+    ``not_kept`` counts the reasons why the others were not.
+    """
+
+    questions: int = 0
+    skipped: int = 0
+    answered: int = 0
+    kept: int = 0
+    not_kept: Counter[str] = field(default_factory=Counter)
+
+
+def questions_to_warm(
+    records: Mapping[str, PageRecord], store: AnswerStore, *, most_asked: bool = False
+) -> list[str]:
+    """Return the questions that are worth an answer at hand, each once.
+
+    First those asked most, by the hits of their kept answers; then, unless ``most_asked``, the
+    pages' own questions, a page's first one before any page's second, and the titles.
+    Raises: SearchUnavailable.
+    """
+    asked = [
+        entry
+        for entry in every_entry(store)
+        if entry.hits and not (entry.pinned or entry.scope.page or entry.scope.conversation)
+    ]
+    asked.sort(key=lambda entry: -entry.hits)
+    found = [entry.question for entry in asked]
+    if not most_asked:
+        pages = [records[name] for name in sorted(records)]
+        rounds = zip_longest(*(page.questions for page in pages))
+        found += [question for one in rounds for question in one if question]
+        found += [page.title for page in pages]
+    return _once(found)
+
+
+class Warmer:
+    """Have questions answered and kept one after the other, giving way to those who ask."""
+
+    def __init__(
+        self,
+        cache: AnswerCache,
+        store: AnswerStore,
+        *,
+        quiet_s: float = QUIET_S,
+    ) -> None:
+        self._cache = cache
+        self._store = store
+        self._quiet_s = quiet_s
+        self._askers: float | None = None
+        self.done = Warmed()
+
+    async def warm(
+        self,
+        assistant: Assistant,
+        questions: list[str],
+        limit: int | None = None,
+        on_progress: OnProgress = lambda done, total: None,
+    ) -> None:
+        """Answer those that are not kept yet, ``limit`` of them at most; `done` tells how far.
+
+        Stopped at any point, it goes on where it was when it is called again. Raises: HelpError
+        when the model stops answering; SearchUnavailable.
+        """
+        be_nice()
+        self.done.questions = len(questions)
+        failures = 0
+        for number, question in enumerate(questions):
+            on_progress(number, len(questions))
+            if self.done.answered == limit:
+                break
+            if self._held(question):
+                self.done.skipped += 1
+                continue
+            await self._wait_for_quiet()
+            answer = await assistant.answer(question)
+            failures = failures + 1 if self._note(question, answer) else 0
+            if failures == FAILURES:
+                raise HelpError(
+                    f"The model gave no answer {FAILURES} times in a row: {answer.reason}."
+                    " See: python cli.py ask …, then run this again: it goes on from here."
+                )
+        on_progress(len(questions), len(questions))
+
+    def _held(self, question: str) -> bool:
+        return self._cache.holds(_request(question), TIMEOUT_S)
+
+    def _note(self, question: str, answer: Answer) -> bool:
+        """Count an answer; say whether the model failed."""
+        self.done.answered += 1
+        reason = why_not_kept(answer)
+        if reason is None and not self._held(question):
+            reason = "the cache did not take it"
+        if reason is None:
+            self.done.kept += 1
+        else:
+            self.done.not_kept[reason] += 1
+        return answer.degraded
+
+    async def _wait_for_quiet(self) -> None:
+        """Wait while others are being answered."""
+        end = time.monotonic() + PATIENCE_S
+        while time.monotonic() < end:
+            before, self._askers = self._askers, self._count_askers()
+            if before in {None, self._askers}:
+                return
+            await asyncio.sleep(self._quiet_s)
+
+    def _count_askers(self) -> float:
+        counters = self._store.stats(TIMEOUT_S).counters
+        return sum(counters.get(name, 0.0) for name in (*HITS, "missed"))
+
+
+def why_not_kept(answer: Answer) -> str | None:
+    """Return in a few words why an answer is not kept for long, None when it is."""
+    if worth_keeping_s(answer) == math.inf:
+        return None
+    if not answer.answered:
+        return "the pages do not answer"
+    if answer.degraded:
+        return f"extract: {answer.reason}"
+    if answer.truncated:
+        return "cut short by the time limit"
+    return "the pages do not support all of it"
+
+
+def be_nice() -> None:
+    """Let every other program go first, where the system knows how."""
+    with suppress(AttributeError, OSError):  # not on Windows
+        os.nice(max(0, NICENESS - os.nice(0)))
+
+
+def _request(question: str) -> Request:
+    return Request(question, conversation_language(question, ()))
+
+
+def _once(questions: Iterable[str]) -> list[str]:
+    """Return the questions without those that say the same as an earlier one."""
+    return list({normal_form(one): one for one in reversed(list(questions))}.values())[::-1]

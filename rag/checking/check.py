@@ -1,0 +1,157 @@
+"""What a model writes, released by the sentence: held until it is whole, checked, shown or dropped.
+
+The pieces released, joined, are the final text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+
+from rag.analysis import STOP_WORDS, fold
+from rag.checking.cutting import Cutter
+from rag.checking.evidence import Evidence, WordEncoder
+from rag.checking.support import Support, support
+from rag.checking.tidy import cited, clean, without_citations
+from rag.prompt import REFUSAL
+from rag.types import Hit
+
+REFUSAL_ENGLISH = "The help does not say."
+LANGUAGE_SENTENCES = 2  # the first ones tell in which language an answer is
+LANGUAGE_WORDS = 8
+CERTAIN = 3  # words of the other language's own
+MARKER = re.compile(r"^(?:(?:\d{1,3}[.)]|[-*•–+>]|#{1,6})\s+)+")
+RULE = re.compile(r"[-|:=*_`# ]{3,}")  # between a table's header and its rows, around code
+APOLOGY = re.compile(
+    r"(?:je suis |nous sommes )?(?:désolée?s?|navrée?s?)|malheureusement|"
+    r"(?:i['’]?m |i am )?(?:very )?sorry|unfortunately|i apologi[sz]e",
+    re.IGNORECASE,
+)
+_ABOUT = (
+    r"(?:l['’]aide|(?:les|ces) (?:passages?|pages?)|la documentation"
+    r"|the (?:help|passages?|pages?|documentation))"
+)
+NOT_SAID = re.compile(
+    rf"{_ABOUT}\b[^.;:]{{0,40}}?(?:\bne\b|\bn['’]|\bnot\b|n['’]t\b)[^.;:]{{0,30}}?"
+    r"\b(?:di[st]|précis|mentionn|indiqu|répond|contien|say|mention|specif|state|answer|contain)",
+    re.IGNORECASE,
+)
+SENTENCE = re.compile(r"(?<=[.!?…])\s+|\n+")
+
+
+class SentenceFilter:
+    """Check a model's text against the passages it was given, in pieces as they come.
+
+    Passage [n] is ``passages[n-1]``. A sentence that no passage supports is dropped and counted;
+    a citation is brought to the passage that supports its sentence. ``encoder`` None compares
+    words by their stems alone.
+    """
+
+    def __init__(
+        self,
+        passages: Sequence[Hit],
+        lang: str,
+        allowed_links: Collection[str] = (),
+        encoder: WordEncoder | None = None,
+    ) -> None:
+        self._evidence = Evidence(passages, lang, encoder)
+        self._count = len(passages)
+        self._lang = lang
+        self._allowed = frozenset(allowed_links)
+        self._cutter = Cutter()
+        self._released: list[str] = []
+        self._opening: list[str] = []
+        self._gap = ""
+        self.cited: set[int] = set()
+        self.dropped = 0
+        self.wrong_language = False
+
+    @property
+    def text(self) -> str:
+        """Return all that was released."""
+        return "".join(self._released)
+
+    def feed(self, piece: str) -> str:
+        """Take the model's next piece; return the text that may be shown now, mostly none."""
+        return "".join(self._release(gap, unit) for gap, unit in self._cutter.feed(piece))
+
+    def close(self, *, ended: bool) -> str:
+        """Return the rest. ``ended``: the model ended by itself, so its last sentence is whole."""
+        return "".join(self._release(gap, unit) for gap, unit in self._cutter.close(ended=ended))
+
+    def _release(self, gap: str, unit: str) -> str:
+        self._gap = max(self._gap, gap, key=lambda one: (one.count("\n"), one is gap))
+        shown = self._checked(unit)
+        if not shown:
+            return ""
+        text = f"{self._gap}{shown}" if self._released else shown
+        self._gap = ""
+        self._released.append(text)
+        return text
+
+    def _checked(self, unit: str) -> str:
+        """Return a sentence as it may be shown; nothing when it may not."""
+        tidy, numbers = without_citations(clean(unit, self._allowed))
+        found = MARKER.match(tidy)
+        marker = found.group() if found else ""
+        body = tidy[len(marker) :].strip()
+        if not re.search(r"\w", body):
+            return body if RULE.fullmatch(body) else ""
+        if NOT_SAID.search(body) or _is_apology(body):
+            return f"{marker}{body}"
+        if self._is_foreign(body):
+            return ""
+        judged = support(self._evidence, clean(body, ()))
+        if not judged.holds:
+            self.dropped += 1
+            return ""
+        kept = self._citations(numbers, judged, lead=body.endswith(":"))
+        self.cited.update(kept)
+        return f"{marker}{cited(body, kept)}"
+
+    def _citations(self, numbers: Sequence[int], found: Support, *, lead: bool) -> list[int]:
+        """Return what a sentence cites: what supports it, the best where that was not cited."""
+        sent = [number for number in numbers if 1 <= number <= self._count]
+        if not found.passages:
+            return sent
+        kept = [number for number in sent if number in found.passages]
+        return kept or ([] if lead and not sent else [found.passages[0]])
+
+    def _is_foreign(self, body: str) -> bool:
+        """Say whether the answer has turned out to be in another language than the asker's."""
+        if len(self._opening) < LANGUAGE_SENTENCES and not self.wrong_language:
+            self._opening.append(body)
+            self.wrong_language = is_in_other_language(" ".join(self._opening), self._lang)
+        return self.wrong_language
+
+
+def is_in_other_language(text: str, lang: str) -> bool:
+    """Say whether a text is surely not in a language, ``fr`` or ``en``, by its function words."""
+    told = [fold(word) for word in re.findall(r"[^\W\d_]+", text)]
+    other = "en" if lang == "fr" else "fr"
+    own = sum(word in STOP_WORDS[lang] for word in told)
+    theirs = sum(word in STOP_WORDS[other] - STOP_WORDS[lang] for word in told)
+    if theirs >= CERTAIN and theirs > 2 * sum(
+        word in STOP_WORDS[lang] - STOP_WORDS[other] for word in told
+    ):
+        return True
+    return len(told) >= LANGUAGE_WORDS and own == 0
+
+
+def says_nothing(text: str) -> bool:
+    """Say whether the model wrote, in whatever form, only that the pages do not answer."""
+    plain, _ = without_citations(text)
+    parts = [part for part in SENTENCE.split(plain) if re.search(r"\w", part)]
+    refusals = {_bare(REFUSAL), _bare(REFUSAL_ENGLISH)}
+    denials = [bool(NOT_SAID.search(part)) or _bare(part) in refusals for part in parts]
+    return any(denials) and all(
+        denied or _is_apology(part) for denied, part in zip(denials, parts, strict=True)
+    )
+
+
+def _is_apology(text: str) -> bool:
+    return not re.search(r"\w{4}", APOLOGY.sub("", text)) and bool(APOLOGY.search(text))
+
+
+def _bare(text: str) -> str:
+    return re.sub(r"\W+", " ", text).strip().casefold()

@@ -1,0 +1,256 @@
+"""What a sentence must not change: its numbers, names, screens, negations and opposites."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator
+from functools import lru_cache
+from itertools import pairwise
+
+from rag.analysis import APOSTROPHES, STOP_WORDS, fold, words
+
+NUMBER = re.compile(r"\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?!\d)|\d+(?:[.,]\d+)?")
+MEASURE = re.compile(rf"({NUMBER.pattern})\s?([%€$£]|[^\W\d_]+)")
+CODE = re.compile(r"(?<![\w-])(?=[\w-]*[^\W\d_])(?=[\w-]*\d)[^\W_]+(?:[-_][^\W_]+)+(?!\w)")
+QUOTED = re.compile(r"«\s*([^»]+?)\s*»|“([^”]+)”|\"([^\"]+)\"|`([^`]+)`|\*\*(.+?)\*\*")
+CAPITAL = re.compile(r"(?<![\w'’.-])(?:[ldnsLDNS]['’]|[Qq]u['’])?([A-ZÀ-ÖØ-Þ][\w-]*)")
+OPENS = re.compile(r"(?:^|[.!?…:]\s+|\n|^\s*(?:\d{1,3}[.)]|[-*•–+])\s+)[\s>#*_«“\"(]*$")
+# what somebody is told to click is a name of the screen, letter by letter
+PRESSED = re.compile(
+    r"\b(?i:cliqu|touch|appuy|press|click|tap|hit)\w*(?:\s+(?:ensuite|alors|enfin|puis|then))?"
+    r"(?:\s+(?:sur|on))?(?:\s+(?:le bouton|l['’]onglet|le menu|the|button))*\s+[«\"“*`\s]*"
+    r"([A-ZÀ-ÖØ-Þ][\w'’-]*(?:\s+[\w'’-]+)?)"
+)
+STEP = re.compile(r"([^\W_]+)[\s*»\"”]*(?:>|→|▸|›)[\s*«\"“]*([^\W_]+)")
+CLAUSE_END = re.compile(r"[;:!?…()|]\s*|[.,](?=\s|$)\s*|\s+(?=(?:mais|but)\b)|\n")
+# « cliquez sur Valider pour … »: the name has ended
+AFTER_NAME = frozenset(
+    "et ou puis pour afin en dans sur a au aux de du des depuis lors quand si apres avant qui que "
+    "and or then to in on at from for of next so when if after before which that button".split()
+)
+ARTICLE = re.compile(r"\b([ld])['’]", re.IGNORECASE)
+DETERMINERS = frozenset(
+    "le la les un une des du de au aux ce cet cette ces votre vos son sa ses leur leurs notre nos "
+    "chaque the a an your its their this these each".split()
+)
+CARDINALS = {
+    "deux trois quatre cinq six sept huit dix onze douze quinze vingt trente quarante cinquante "
+    "soixante cent mille": "2 3 4 5 6 7 8 10 11 12 15 20 30 40 50 60 100 1000",
+    "two three four five six seven eight nine ten eleven twelve fifteen twenty thirty forty fifty "
+    "sixty hundred thousand": "2 3 4 5 6 7 8 9 10 11 12 15 20 30 40 50 60 100 1000",
+}
+NUMBER_WORDS = {
+    name: value
+    for names_, values in CARDINALS.items()
+    for name, value in zip(names_.split(), values.split(), strict=True)
+}
+# English writes these with a capital though they name nothing on a screen
+CALENDAR = frozenset(
+    "i january february march april may june july august september october november december "
+    "monday tuesday wednesday thursday friday saturday sunday english french".split()
+)
+# words that tell nothing of the product: wish, need, ability, what leads from a step to the next
+FILLER = frozenset(
+    "pouvoir peuvent pouvez puissiez pourrez pourra pourront devoir doit devez doivent devra "
+    "devrez devriez pourriez falloir faudra voulez vouloir souhaitez souhaiter besoin necessaire "
+    "allez aller va vais fois ensuite enfin alors ainsi voici voila etape etapes suivre suivez "
+    "suivantes suivante suivant suivants procedez proceder procedure maniere facon pensez "
+    "attention aussi egalement simplement directement afin dessous dessus puisque car lorsque "
+    "ici bien tres cas effet permet permettre permettent concerne concernant plutot selon bonjour "
+    "tard tot faite faites faits faisant etait etant ayant soient serait avait avoir "
+    "bref resume resumant premierement deuxiemement "
+    "necessary need needs needed want wants must may might shall also here below above once using "
+    "order follow following steps step first next finally please just simply make sure note "
+    "them than through longer only any some hello able let".split()
+)
+STOPS = STOP_WORDS["fr"] | STOP_WORDS["en"]
+ENGLISH_NOT = re.compile(r"n['’]t\b")
+FRENCH_NOT = re.compile(r"\bn['’]", re.IGNORECASE)
+ONLY = re.compile(r"\bque\b|\bqu['’]", re.IGNORECASE)
+REACH = 6  # words between « ne » and its « pas »
+PAIRED = frozenset({"pas", "plus"})  # closes a negation that « ne » has opened
+NEGATORS = frozenset(
+    "ne not cannot never no nothing without unable impossible pas jamais aucun aucune rien ni "
+    "sans interdit interdite inutile non nor forbidden hors".split()
+)
+# roots of folded words: what stands on one side must not be answered by the other
+OPPOSITES = tuple(
+    (tuple(one.split()), tuple(other.split()))
+    for one, other in (
+        ("activ enabl", "desactiv disabl deactivat"),
+        ("cree creer creat ajout add", "supprim efface retir delet remov eras"),
+        ("avant before", "apres after"),
+        ("ouvr open", "ferme close clos"),
+        ("toujours always", "jamais never"),
+        ("augment increas hausse", "diminu decreas reduc baiss"),
+        ("maxim", "minim"),
+        ("obligat mandatory requis required", "facultat optional"),
+        ("plein pleine full", "vide vides empty"),
+        ("permi autoris allow", "interdi forbid prohibit"),
+        ("accept", "refus reject declin"),
+        ("affich show montr", "masqu cache hide hidden"),
+        ("debut begin", "fin end"),
+        ("premier premiere first", "dernier derniere last"),
+        ("automatiq automatic", "manuel manual"),
+        ("gratui free", "payan paid"),
+        ("entree entry", "sortie exit"),
+        ("ht", "ttc"),
+        ("conserv garde keep kept", "perd perdu lose lost"),
+        ("achet bought purchas", "vend vendu sold sell"),
+    )
+)
+PREFIXES = ("des", "de", "dis", "in", "im", "ir", "un", "mal")
+SHORTEST_ROOT = 4
+
+
+def clauses(text: str) -> list[str]:
+    """Return the clauses of a text, cut at its marks and before « mais » and *but*."""
+    return [part.strip() for part in CLAUSE_END.split(text) if part.strip()]
+
+
+def telling(text: str) -> list[str]:
+    """Return the distinct words that tell something of a product, in order, without numbers."""
+    return [word for word in dict.fromkeys(words(text)) if _tells(fold(word))]
+
+
+def numbers(text: str) -> set[str]:
+    """Return the numbers of a text, words too, written alike (``84,00`` as ``84``)."""
+    bare = CODE.sub(" ", text)
+    written = {_number(found) for found in NUMBER.findall(bare)}
+    return written | {NUMBER_WORDS[w] for w in map(fold, words(bare)) if w in NUMBER_WORDS}
+
+
+def measures(text: str) -> set[tuple[str, str]]:
+    """Return the numbers in digits, each with the first letters of what it counts."""
+    found = MEASURE.findall(CODE.sub(" ", text))
+    return {(_number(number), fold(unit)[:SHORTEST_ROOT]) for number, unit in found}
+
+
+def codes(text: str) -> set[str]:
+    """Return the codes of a text, folded: ``e-410``, ``av-2025-00012``."""
+    return {fold(found) for found in CODE.findall(text)}
+
+
+def quoted(text: str) -> list[str]:
+    """Return what stands in quotes, bold or code."""
+    return [next(filter(None, match.groups())) for match in QUOTED.finditer(text)]
+
+
+def names(text: str) -> list[str]:
+    """Return the capitalised words that do not begin a sentence, calendar words left out."""
+    found = []
+    for match in CAPITAL.finditer(text):
+        before = text[max(match.start() - 40, 0) : match.start()]
+        if not OPENS.search(before) and fold(match.group(1)) not in CALENDAR:
+            found.append(match.group(1))
+    return found
+
+
+def capitalised(text: str) -> set[str]:
+    """Return every capitalised word of a text as it is written."""
+    return {match.group(1) for match in CAPITAL.finditer(text.translate(APOSTROPHES))}
+
+
+def pressed(text: str) -> list[str]:
+    """Return the names that a reader is told to click, their first two words."""
+    found = [match.split() for match in PRESSED.findall(text)]
+    return [" ".join(name[: 1 + (fold(name[-1]) not in AFTER_NAME)]) for name in found]
+
+
+def determined(text: str) -> set[str]:
+    """Return the words that follow an article or the like: the things that a text is about."""
+    told = words(ARTICLE.sub(r"\1e ", text))
+    return {two for one, two in pairwise(told) if fold(one) in DETERMINERS and _tells(fold(two))}
+
+
+def menu_steps(text: str) -> set[tuple[str, str]]:
+    """Return the pairs of folded words on either side of a menu path's sign."""
+    found, at = set(), 0
+    while match := STEP.search(text, at):
+        found.add((fold(match.group(1)), fold(match.group(2))))
+        at = match.end(1)
+    return found
+
+
+def negated(text: str) -> set[str]:
+    """Return the folded words that a text denies: after each negation the first that tells.
+
+    A word that stands elsewhere in the text undenied is left out.
+    """
+    denied = Counter(word for clause in clauses(text) for word in _denied(clause))
+    told = Counter(map(fold, words(text)))
+    return {word for word, count in denied.items() if count >= told[word]}
+
+
+def contradicts(said: Collection[str], written: Collection[str]) -> bool:
+    """Say whether folded words answer one of two opposites with the other: on for off."""
+    mine = frozenset().union(*map(_sides, said))
+    theirs = frozenset().union(*map(_sides, written))
+    if any((pair, not side) in theirs - mine and (pair, side) not in theirs for pair, side in mine):
+        return True
+    return any(_is_flipped(word, said, written) for word in said if len(word) > SHORTEST_ROOT)
+
+
+def _tells(word: str) -> bool:
+    return len(word) > 1 and word not in STOPS and word not in FILLER and not word.isdigit()
+
+
+def _number(text: str) -> str:
+    whole, _, rest = re.sub(r"\s", "", text).replace(",", ".").partition(".")
+    whole, rest = whole.lstrip("0") or "0", rest.rstrip("0")
+    return f"{whole}.{rest}" if rest else whole
+
+
+def _denied(clause: str) -> Iterator[str]:
+    spelt = ENGLISH_NOT.sub(" not ", FRENCH_NOT.sub("ne ", clause))
+    told = [fold(word) for word in words(spelt)]
+    restricts = bool(ONLY.search(clause)) and "pas" not in told
+    opened = -REACH
+    for place, word in enumerate(told):
+        if word == "ne":
+            opened = place
+        elif word in PAIRED:
+            alone = word == "pas" or told[place - 1 : place] == ["mais"]
+            if restricts or place - opened < REACH or not alone:
+                continue
+        elif word not in NEGATORS:
+            continue
+        if not (word == "ne" and restricts):
+            yield from [other for other in told[place + 1 :] if _is_deniable(other)][:1]
+
+
+def _is_deniable(word: str) -> bool:
+    return _tells(word) and word not in NEGATORS and word not in PAIRED
+
+
+@lru_cache(maxsize=20_000)
+def _sides(word: str) -> frozenset[tuple[int, bool]]:
+    """Return the opposites to which a folded word belongs: the pair's number, and which side."""
+    return frozenset(
+        (number, side)
+        for number, pair in enumerate(OPPOSITES)
+        for side in (False, True)
+        if any(_begins(word, root) for root in pair[side])
+    )
+
+
+def _begins(word: str, root: str) -> bool:
+    return word == root or (len(root) >= SHORTEST_ROOT and word.startswith(root))
+
+
+def _is_flipped(word: str, said: Collection[str], written: Collection[str]) -> bool:
+    """Say whether a word stands on the other side with or without a prefix that denies it."""
+    if _has(written, word):
+        return False
+    flips = [(prefix + word, len(prefix)) for prefix in PREFIXES]
+    flips += [(word.removeprefix(p), 0) for p in PREFIXES if word.startswith(p)]
+    return any(
+        len(flip) > SHORTEST_ROOT and _has(written, flip, longer) and not _has(said, flip, longer)
+        for flip, longer in flips
+    )
+
+
+def _has(found: Collection[str], word: str, longer: int = 0) -> bool:
+    root = word[: max(len(word) - 3, SHORTEST_ROOT + 1 + longer)]
+    return any(other.startswith(root) and abs(len(other) - len(word)) <= 3 for other in found)

@@ -1,0 +1,105 @@
+"""A model's sentence without what must not leave: foreign links, tags, tokens, hidden characters.
+
+Its citations are taken out and counted; `cited` puts them back in one form.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from collections.abc import Collection, Iterable
+
+from rag.prompt import neutralise
+
+ROUNDS = 8  # of cleaning; a text that still changes is an attempt to hide something
+IMAGE = re.compile(r"!\[[^\]]*\](?:\([^()\s]*(?:\s[^()]*)?\)?|\[[^\]]*\])")
+LINK = re.compile(r"(?<!!)\[([^\[\]]*)\]\(\s*<?([^()\s<>]*(?:\([^()\s]*\)[^()\s<>]*)*)>?[^()]*\)?")
+LINK_REST = re.compile(r"\]\(([^()\s]*)")  # of a link that was cut or is malformed
+TAG = re.compile(r"<(?:!--.*?(?:-->|$)|[/!?]?[a-z][^<>]*(?:>|(?=<)|$))", re.IGNORECASE | re.DOTALL)
+URL = re.compile(
+    r"(?:\b[a-z][a-z0-9+.-]*\s?:\s?/{2,}|\b(?:javascript|vbscript|data|mailto|tel|blob|file):(?=\S)"
+    r"|\bwww\.|(?<![\w:/@.])//(?=\w))[^\s<>«»\"]*"
+    r"|(?<![\w@.-])(?:[\w-]+\.)+[a-z]{2,}/[^\s<>«»\"]*",
+    re.IGNORECASE,
+)
+ESCAPED = re.compile(r"\\(?=[!-/:-@\[-`{-~])")
+URL_TAIL = ".,;:!?)]}*_'’"
+SPACES = re.compile(r"[ \t]{2,}")
+BEFORE_MARK = re.compile(r" +(?=[.,)])")
+EMPTY = re.compile(r"\(\s*\)|\[\s*\](?!\()|<\s*>")
+HIDDEN = ("Cc", "Cf", "Co", "Cs", "Cn")  # Unicode's categories of what cannot be seen
+_LIST = r"\^?\d{1,3}(?:\s*(?:,|;|et|and|&|-|–)\s*\^?\d{1,3})*"
+CITATION = re.compile(
+    rf"\s*(?:\[\s*(?:passages?\s*)?({_LIST})\s*\](?!\()|【\s*(?:passages?\s*)?({_LIST})[^】]{{0,40}}】"
+    rf"|\((?:voir |cf\.? |see )?(?:le |les |the )?passages?\s*({_LIST})\s*\))",
+    re.IGNORECASE,
+)
+CUT_CITATION = re.compile(r"\s*[\[【]\^?[\d\s,;]*$")
+ENDING = re.compile(r"\s*[.!?…:;]+[»\"”)*_]*$")
+
+
+def clean(text: str, allowed_links: Collection[str]) -> str:
+    """Return a text whose only links are allowed ones, without images, tags or hidden characters.
+
+    A foreign Markdown link leaves its words, a foreign address nothing.
+    """
+    for _ in range(ROUNDS):
+        before = text
+        text = neutralise(_visible(html.unescape(text)))
+        text = ESCAPED.sub("", IMAGE.sub("", text))
+        text = TAG.sub(lambda found: _kept_tag(found.group(), allowed_links), text)
+        text = LINK.sub(lambda found: _kept_link(found, allowed_links), text)
+        text = LINK_REST.sub(lambda found: _kept_rest(found, allowed_links), text)
+        text = _without_addresses(text, allowed_links)
+        text = EMPTY.sub("", text)
+        if text == before:
+            return BEFORE_MARK.sub("", SPACES.sub(" ", text)).strip(" \t")
+    return ""
+
+
+def without_citations(text: str) -> tuple[str, list[int]]:
+    """Return a text without its citations, and the numbers cited in order."""
+    numbers: list[int] = []
+    for match in CITATION.finditer(text):
+        given = next(filter(None, match.groups()))
+        numbers.extend(int(number) for number in re.findall(r"\d+", given))
+    return CUT_CITATION.sub("", CITATION.sub("", text)), list(dict.fromkeys(numbers))
+
+
+def cited(text: str, numbers: Iterable[int]) -> str:
+    """Return a sentence with its citations before its final mark: `` [1, 2]``."""
+    listed = ", ".join(map(str, sorted(set(numbers))))
+    if not listed:
+        return text
+    end = ENDING.search(text)
+    place = end.start() if end else len(text)
+    return f"{text[:place]} [{listed}]{text[place:]}"
+
+
+def _visible(text: str) -> str:
+    return "".join(
+        char for char in text if char in "\n\t" or unicodedata.category(char) not in HIDDEN
+    )
+
+
+def _kept_tag(tag: str, allowed_links: Collection[str]) -> str:
+    return tag if tag[1:-1] in allowed_links and tag.endswith(">") else ""
+
+
+def _kept_link(found: re.Match[str], allowed_links: Collection[str]) -> str:
+    label, url = found.groups()
+    return f"[{label}]({url})" if url in allowed_links else label
+
+
+def _kept_rest(found: re.Match[str], allowed_links: Collection[str]) -> str:
+    return found.group() if found.group(1) in allowed_links else f"] {found.group(1)}"
+
+
+def _without_addresses(text: str, allowed_links: Collection[str]) -> str:
+    def kept(found: re.Match[str]) -> str:
+        url = found.group().rstrip(URL_TAIL)
+        rest = found.group()[len(url) :]
+        return url + rest if url in allowed_links else rest
+
+    return URL.sub(kept, text)

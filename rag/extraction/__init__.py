@@ -1,0 +1,1 @@
+"""Hits to an extractive answer: the sentences, steps and rows of a page that answer."""

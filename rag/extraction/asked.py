@@ -1,0 +1,159 @@
+"""What a question asks for, in French and English, and whether a text gives it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection
+
+from rag import analysis
+
+HOW = re.compile(
+    r"\bcomment\b"
+    r"|\bhow\b(?! (?:much|many|long|often|old|far|big|large|small|heavy|high|soon|late)\b)"
+    r"|^\W*\w+(?:er|ir|[dtiv]re|[npl]cre|ompre|clure)\b",  # « créer », « vendre »
+    re.IGNORECASE,
+)
+# « crée un client », « ajoutez une cuvée », "add a user"
+ORDER = re.compile(
+    r"^\W*\w+\s+(?:une?|l[ea]s?|mon|ma|mes|des|du|plusieurs|an?|the|my)\b", re.IGNORECASE
+)
+_TIME = (
+    r"(?:secondes?|minutes?|min|heures?|h|jours?|semaines?|mois|ans?|années?|trimestres?|seconds?"
+    r"|hours?|days?|weeks?|months?|years?)\b"
+)
+_MONTH = (
+    r"(?:janvier|février|mars|avril|mai|juin|juillet|août|septembre|octobre|novembre|décembre"
+    r"|january|february|march|april|may|june|july|august|september|october|november|december)\b"
+)
+_WHAT = r"\b(?:quel(?:le)?s? (?:\w+ ){0,2}?(?:l[ea]s? |l['’])?|what (?:\w+ ){0,3}?)"
+# what a question asks by, and what a text then gives; the first that asks counts
+MEASURES = tuple(
+    (re.compile(asks, re.IGNORECASE), re.compile(gives, re.IGNORECASE))
+    for asks, gives in (
+        (
+            rf"\bcombien de (?:temps|{_TIME})|\bdepuis quand\b|\bhow (?:long|soon|often|late|old)\b"
+            rf"|{_WHAT}(?:d[ée]lai|dur[ée]e|fr[ée]quence|p[ée]riode|duration|delay)"
+            rf"|\bhow many {_TIME}|^\W*(?:d[ée]lai|dur[ée]e)\b",
+            rf"\d+ ?{_TIME}|\b(?:chaque|tous les|toutes les|every) \w+",
+        ),
+        (
+            r"\bquand\b|\bwhen\b|\bjusqu['’]à quand|\bdeadline\b|\bdates? limites?\b"
+            rf"|{_WHAT}(?:dates?|jour|heure|échéance|time|day)\b"
+            r"|\b(?:due|expiry|best[- ]before) date",
+            rf"\b\d{{1,2}}(?:er)? {_MONTH}|\b\d{{1,2}} ?h\b|\bau plus (?:tard|tôt)\b|\d+ ?{_TIME}"
+            r"|\b(?:avant|après|jusqu['’]au) le \d|\bno later than\b|\b\d{1,2}[/-]\d{1,2}\b",
+        ),
+        (
+            rf"{_WHAT}(?:prix|tarif|co[uû]t|montant|plafond|price|cost|fee)"
+            r"|\bcombien (?:\w+ )?co[uû]te|\bhow much\b|\bcombien (?:ça |faut-il )?pay",
+            r"\d ?(?:€|euros?|\$|£|dollars?|EUR|centimes)|\b(?:gratuit|offert|compris|free)",
+        ),
+        (
+            rf"{_WHAT}(?:taux|pourcentage|remise|part|degré|rate|percentage|discount)"
+            r"|\b(?:VAT|tax) rate",
+            r"\d ?%",
+        ),
+        (
+            rf"\bcombien (?:\w+ )?p[èe]se|{_WHAT}(?:poids|masse|weight)|\bhow heavy\b",
+            r"\d ?(?:kg|g|mg|t|tonnes?|kilos?|grammes?)\b",
+        ),
+        (
+            rf"{_WHAT}(?:taille|hauteur|largeur|longueur|dimensions?|distance|r[ée]solution|format"
+            r"|contenance|capacit[ée]|volume|size|height|width|length|resolution|capacity)"
+            r"|\bhow (?:big|large|high|wide|small|far)\b",
+            r"\d ?(?:[mck]?m|px|pixels?|points?|pouces?|dpi|ppp|[kmg]?o|[kmg]b|[cmh]?l|litres?)\b"
+            r"|\d ?[×x] ?\d",
+        ),
+        (
+            r"\bcombien\b|\bhow many\b|\b(?:nombre|maximum|minimum|limite|seuil|plafond|limit)\b",
+            r"\d",
+        ),
+    )
+)
+WHERE = re.compile(
+    r"(?:^|\s)où\b|^\W*ou (?:est|sont|se|trouver|voir|puis|peut)\b|\bwhere\b"
+    r"|\b(?:quel|which) (?:menu|écran|onglet|screen|tab)\b",
+    re.IGNORECASE,
+)
+PATH = re.compile(r"\S [>→▸‣] \S")
+DO = re.compile(
+    r"^(?:\d+[.)] |[-*•] )?(?:pour \w+[^,]*, )?(?:\w{2,}ez\b|click|select|choose|open|press|type)"
+    r"|\b(?:cliquez|choisissez|ouvrez|sélectionnez|saisissez|click|select|choose) "
+    r"|\S [>→▸‣] \S",
+    re.IGNORECASE,
+)
+PLACE = re.compile(r"\b(?:onglet|menu|écran|bouton|fenêtre|tab|screen|button|window)\b", re.I)
+WHY = re.compile(r"\bpourquoi\b|\bwhy\b", re.IGNORECASE)
+CAUSE = re.compile(
+    r"\b(?:car|parce qu|puisque?|afin d|pour que|faute d|tant que|vient d|viennent d|en raison"
+    r"|à cause|because|since|due to|comes from|so that)|\bn['’]\w+ que\b|\bc['’]est que\b",
+    re.IGNORECASE,
+)
+WHETHER = re.compile(
+    r"^\W*(?:est-ce qu|can|could|may|must|should|is|are|do|does|will)\b"
+    r"|\b(?:peut-on|peux-tu|puis-je|faut-il|dois-je|doit-on|suis-je|ai-je)\b|\w-t-(?:il|elle|on)\b"
+    r"|\b(?:peut|doit|est|sont|fait|peuvent|doivent)-(?:il|elle|on|ils|elles)\b",
+    re.IGNORECASE,
+)
+VERDICT = re.compile(
+    r"^(?:[-*] )?(?:oui|non|yes|no)\b|\b(?:impossible|irréversible|définiti(?:f|ve)|permis|interdit"
+    r"|obligatoire|nécessaire|facultati(?:f|ve)|inutile|allowed|required|cannot|librement)\b"
+    r"|\b(?:ne|n['’]\w+|se)\b.{0,40}\b(?:pas|plus|jamais|ni|rien|que si)\b",
+    re.IGNORECASE,
+)
+WHAT = re.compile(
+    r"\bqu['’]est[- ]ce qu|\bc['’]est quoi\b|\bqu['’](?:appelle|entend)|\bd[ée]finition\b"
+    r"|\bwhat(?: is|['’]s| are)(?= (?:an? |the )?[\w-]+ ?\?*$)|\bdéfini[rst]|\bdefine\b",
+    re.IGNORECASE,
+)
+DEFINED = re.compile(
+    r"^(?:(?:une?|l[ea]s?|an?|the) |l['’])(.{2,60}?),?(?: [^.]{0,60},)? "
+    r"(?:est|sont|désigne|signifie|is|are|means)\b",
+    re.IGNORECASE,
+)
+DIGIT = re.compile(r"\d")
+CODE = re.compile(r"\b[A-Z]{1,4}-\d+\b|^\s*\d+[.)] ")
+
+
+def asks_how(question: str) -> bool:
+    """Say whether a question is answered by what to do."""
+    if HOW.search(question):
+        return True
+    asks = (*_frames(), WHETHER)
+    return bool(ORDER.search(question)) and not any(one.search(question) for one in asks)
+
+
+def frame(question: str) -> str:
+    """Return the words by which a question asks for a kind of thing: « quelle date limite »."""
+    found = (pattern.search(question) for pattern in _frames())
+    return next((match.group() for match in found if match), "")
+
+
+def _frames() -> tuple[re.Pattern[str], ...]:
+    return (WHAT, WHY, WHERE, *(asks for asks, _ in MEASURES))
+
+
+def giving(question: str, stems: Collection[str]) -> Callable[[str], float]:
+    """Return what tells how far a text gives the kind of thing asked for, from 0 to about 1.
+
+    ``stems`` are those of the question's words, to tell what is defined.
+    """
+    if WHAT.search(question):
+        return lambda text: 1.5 * _defines(CODE.sub("", text), stems)
+    if WHERE.search(question) and not WHY.search(question):
+        return lambda text: 1.0 if PATH.search(text) else 0.5 * bool(PLACE.search(text))
+    measure = next((gives for asks, gives in MEASURES if asks.search(question)), None)
+    if measure and not WHY.search(question):
+        return lambda text: _measured(CODE.sub("", text), measure)
+    plain = ((WHY, CAUSE), (WHETHER, VERDICT), (HOW, DO), (ORDER, DO))
+    gives = next((gives for asks, gives in plain if asks.search(question)), None)
+    return lambda text: 0.5 * bool(gives and gives.search(text))
+
+
+def _measured(text: str, measure: re.Pattern[str]) -> float:
+    return 1.0 if measure.search(text) else 0.4 * bool(DIGIT.search(text))
+
+
+def _defines(text: str, stems: Collection[str]) -> bool:
+    subject = DEFINED.match(text)
+    return subject is not None and not set(stems).isdisjoint(analysis.stems(subject.group(1)))

@@ -1,0 +1,209 @@
+"""What models behind an SDK share: OpenAI's and Anthropic's are generated from one template.
+
+`httpx2`, which both SDKs speak through, is known to this module alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import httpx2
+
+from rag.deadline import Deadline
+from rag.errors import DeadlineExceeded, ModelUnavailable
+from rag.prompt import Prompt, estimate_tokens, whole_tokens
+from rag.types import Usage
+
+CONNECT_S = 2.0
+BILL_S = 0.5  # an answer that has ended waits no longer for its count of tokens
+CLOSE_S = 0.1
+MESSAGE_CHARACTERS = 300
+AT_LENGTH = {"length", "max_tokens", "model_context_window_exceeded"}
+FILTERED = {"content_filter", "refusal"}
+UNREACHABLE = (
+    httpx2.ConnectError,
+    httpx2.ConnectTimeout,
+    httpx2.InvalidURL,
+    httpx2.ProxyError,
+    httpx2.UnsupportedProtocol,
+)
+TRANSPORT = (httpx2.HTTPError, httpx2.InvalidURL, OSError)  # where an SDK leaves them as they are
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Name a model, where it is and the settings that its errors point to."""
+
+    prefix: str
+    model: str
+    url: str
+    url_setting: str
+    key_setting: str
+
+    @property
+    def name(self) -> str:
+        """Return the model's name as the settings write it."""
+        return f"{self.prefix}:{self.model}"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Hold what one event of a stream says; None and "": nothing."""
+
+    text: str = ""
+    reason: str = ""
+    prompt_tokens: int | None = None
+    output_tokens: int | None = None
+
+
+class Tally:
+    """Add up an answer's parts and the seconds that they took."""
+
+    def __init__(self) -> None:
+        self.reason = ""
+        self._text: list[str] = []
+        self._prompt_tokens: int | None = None
+        self._output_tokens: int | None = None
+        self._start = self._last = time.monotonic()
+        self._first: float | None = None
+
+    def add(self, part: Part) -> None:
+        """Take a part in."""
+        if part.text:
+            self._text.append(part.text)
+            self._last = time.monotonic()
+            self._first = self._first or self._last
+        if part.prompt_tokens is not None:
+            self._prompt_tokens = part.prompt_tokens
+        if part.output_tokens is not None:
+            self._output_tokens = part.output_tokens
+        self.reason = self.reason or part.reason
+
+    def usage(self, prompt: Prompt) -> Usage:
+        """Return what the answer cost; tokens are estimated where the server did not count."""
+        first = self._first or time.monotonic()
+        prompt_tokens, output_tokens = self._prompt_tokens, self._output_tokens
+        if prompt_tokens is None:
+            prompt_tokens = whole_tokens(prompt)
+        if output_tokens is None:
+            output_tokens = estimate_tokens("".join(self._text))
+        ended: Literal["stop", "length"] = "length" if self.reason in AT_LENGTH else "stop"
+        output_s = max(0.0, self._last - first)
+        return Usage(prompt_tokens, output_tokens, first - self._start, output_s, ended=ended)
+
+
+class RemoteGenerator(ABC):
+    """Write answers with a model behind an SDK. A subclass knows one protocol."""
+
+    def __init__(self, sdk: Any, client: Any, service: Service, api_key: str) -> None:
+        self._sdk = sdk
+        self._new_client = client
+        self._service = service
+        self._api_key = api_key
+        self._tls = httpx2.create_ssl_context()  # 35 ms that no question has to pay
+
+    @property
+    def name(self) -> str:
+        """Return the model's name as the settings write it."""
+        return self._service.name
+
+    @abstractmethod
+    async def _ask(self, client: Any, prompt: Prompt) -> Any:
+        """Send a prompt; return the SDK's stream of events."""
+
+    @abstractmethod
+    def _read(self, event: Any) -> Part:
+        """Return what an event says. Raises: any error of a wrong shape."""
+
+    async def stream(self, prompt: Prompt, deadline: Deadline) -> AsyncGenerator[str | Usage, None]:
+        """Yield the answer's pieces, then its usage. Raises: ModelUnavailable, DeadlineExceeded."""
+        tally = Tally()
+        try:
+            async with self._client(deadline) as client:
+                async with asyncio.timeout(deadline.left_s()):
+                    events = await self._ask(client, prompt)
+                async with _closing(events):
+                    while part := await self._next(events, tally, deadline):
+                        tally.add(part)
+                        if part.text:
+                            yield part.text
+            yield self._usage(tally, prompt)
+        except TimeoutError:
+            raise DeadlineExceeded(f"{self.name} did not end in time") from None
+        except (self._sdk.APIError, *TRANSPORT, AttributeError, TypeError, ValueError) as error:
+            raise self._explain(error) from error
+
+    def _client(self, deadline: Deadline) -> Any:
+        left_s = deadline.left_s()
+        timeout = self._sdk.Timeout(left_s, connect=min(CONNECT_S, left_s))
+        return self._new_client(
+            base_url=self._service.url,
+            api_key=self._api_key,
+            timeout=timeout,
+            max_retries=0,
+            http_client=self._sdk.DefaultAsyncHttpxClient(verify=self._tls, timeout=timeout),
+        )
+
+    async def _next(self, events: Any, tally: Tally, deadline: Deadline) -> Part | None:
+        try:
+            limit_s = BILL_S if tally.reason else float("inf")
+            async with asyncio.timeout(deadline.left_s(limit_s)):
+                return self._read(await anext(events))
+        except StopAsyncIteration:
+            return None
+        except Exception:
+            if tally.reason:
+                return None  # the answer is whole: only its cost stays unknown
+            raise
+
+    def _usage(self, tally: Tally, prompt: Prompt) -> Usage:
+        if not tally.reason:
+            raise ModelUnavailable(f"{self.name} at {self._service.url} broke off.", "failed")
+        if tally.reason in FILTERED:
+            message = f"{self.name} broke off: the provider's filter ({tally.reason})."
+            raise ModelUnavailable(message, "failed")
+        return tally.usage(prompt)
+
+    def _explain(self, error: Exception) -> ModelUnavailable:
+        url, address, key = self._service.url, self._service.url_setting, self._service.key_setting
+        cause = error if isinstance(error, TRANSPORT) else error.__cause__ or error
+        status = getattr(error, "status_code", None)
+        if isinstance(cause, UNREACHABLE):
+            message = f"No server answers at {url} ({cause}). Start it or correct {address}."
+            return ModelUnavailable(message, "refused")
+        if isinstance(cause, httpx2.TimeoutException):
+            return ModelUnavailable(f"{self.name} did not answer in time.", "late")
+        if status == 404:
+            message = f"{url} has no model {self._service.model}. Correct HELP_MODEL or {address}."
+            return ModelUnavailable(message, "missing")
+        cures = {
+            401: f" Correct {key}.",
+            403: f" Correct {key}: it may not use this model.",
+            429: " Ask less often, or raise the account's limit.",
+        }
+        told = f"{cause}"[:MESSAGE_CHARACTERS]
+        message = f"{self.name} at {url} failed: {told}.{cures.get(status or 0, '')}"
+        return ModelUnavailable(message, "failed")
+
+
+@asynccontextmanager
+async def _closing(events: Any) -> AsyncIterator[None]:
+    """Close an SDK's stream, and the generators inside it.
+
+    Closing the stream leaves them suspended, each to be ended by a task of the event loop's own;
+    reading on from the closed connection ends them here.
+    """
+    try:
+        yield
+    finally:
+        await events.close()
+        with suppress(Exception):
+            async with asyncio.timeout(CLOSE_S):
+                while True:
+                    await anext(events)

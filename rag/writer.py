@@ -1,0 +1,285 @@
+"""One model with its guards: a slot, a prompt fitted to the time left, a probe when it fails."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import re
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+
+from rag.budget import SHORTEST_ANSWER, SHORTEST_PASSAGES, Budget, fit
+from rag.deadline import Deadline
+from rag.errors import DeadlineExceeded, HelpError, ModelUnavailable
+from rag.generators import Generator
+from rag.prompt import MARK, RULES, Draft, Prompt, build_prompt, fixed_tokens, whole_tokens
+from rag.slots import Slots
+from rag.speed import SpeedBook
+from rag.types import Usage
+
+LOAD_S = 120.0  # a model may take this long to be read from a disk
+REMEASURE_S = 60.0
+SLOW_FAILURE_S = 0.5
+READ_SHARE = 0.7  # of the tokens expected; fewer were read: the server has cut the prompt
+READ_SHARE_UNKNOWN = 0.4  # while the model's tokenizer is not known
+DURATION = re.compile(r"(-?\d+(?:\.\d+)?)(h|ms|m|s)?")
+UNITS_S = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "": 1.0}
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Say what was sent to which model; it comes before the model's text."""
+
+    prompt: Prompt
+    model: str
+
+
+class Writer:
+    """Let one model write, within its slots and what is known of its speed.
+
+    A generation that is given up before its first token keeps its slot: a probe, one token long,
+    waits behind it in the server's queue, and gives the slot back when it has come through. While
+    every slot is taken by a probe, no question waits.
+    """
+
+    def __init__(
+        self,
+        generator: Generator,
+        speeds: SpeedBook,
+        *,
+        timeout_s: float,
+        slots: int = 1,
+        keep_alive: str = "60m",
+    ) -> None:
+        self._generator = generator
+        self._speeds = speeds
+        self._timeout_s = timeout_s
+        self._count = slots
+        self._slots = Slots(slots)
+        self._keep_alive_s = seconds(keep_alive)
+        self._probes: set[asyncio.Task[bool]] = set()
+        self._last_prompt = ""
+        self._reason = "resting"
+
+    @property
+    def name(self) -> str:
+        """Return the model's name."""
+        return self._generator.name
+
+    async def stream(
+        self, draft: Draft, deadline: Deadline
+    ) -> AsyncGenerator[Sent | str | Usage, None]:
+        """Yield what is sent, the model's pieces, then its usage when it ended.
+
+        Raises: ModelUnavailable with the reasons of `Generator.stream`, and ``busy`` (no slot),
+        ``resting`` or ``loading`` (a probe is under way), ``slow`` (not even a sentence can be
+        read and written in time), ``cut`` (the server did not read the whole prompt; what was
+        yielded is not to be trusted); DeadlineExceeded.
+        """
+        await self._take_slot(deadline)
+        run = _Run()
+        try:
+            prompt = self._fitted(draft, deadline, run)
+            yield Sent(prompt, self.name)
+            async with aclosing(self._pieces(prompt, deadline, run)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        finally:
+            if run.abandoned:
+                self._note_slowness(run)
+                self._probe(_rules_prompt())
+            elif not run.measured:
+                self._slots.give_back()
+
+    async def warm(self) -> bool:
+        """Load the model and its rules by generating one token; say whether that worked.
+
+        This is also what health means: a server may list its models while it generates nothing.
+        """
+        if not await self._slots.take(0.0):
+            return False
+        return await self._probe(_rules_prompt(), "loading")
+
+    async def close(self) -> None:
+        """End the probes that are under way."""
+        probes = list(self._probes)
+        for probe in probes:
+            probe.cancel()
+        await asyncio.gather(*probes, return_exceptions=True)
+
+    async def _take_slot(self, deadline: Deadline) -> None:
+        if len(self._probes) >= self._count and self._reason == "resting":
+            raise ModelUnavailable(f"{self.name} is being probed.", "resting")
+        speed = self._speeds.of(self.name)
+        shortest_s = (
+            SHORTEST_PASSAGES / speed.prompt_tokens_per_s
+            + SHORTEST_ANSWER / speed.output_tokens_per_s
+        )
+        if not await self._slots.take(deadline.left_s() - shortest_s):
+            reason = "loading" if self._probes else "busy"
+            raise ModelUnavailable(f"{self.name} is busy: {reason}.", reason)
+
+    def _fitted(self, draft: Draft, deadline: Deadline, run: _Run) -> Prompt:
+        """Return the prompt that can be read and answered in time."""
+        speed = self._speeds.of(self.name)
+        in_memory = self._in_memory()
+        fixed = fixed_tokens(draft)
+        if not in_memory:
+            fixed += whole_tokens(_rules_prompt())
+        load_s = 0.0 if in_memory else speed.load_s
+        budget = fit(speed, self._timeout_s, deadline.left_s(), fixed, load_s)
+        if budget is not None:
+            return build_prompt(draft, budget.passages, budget.answer)
+        shortest = Budget(SHORTEST_PASSAGES, SHORTEST_ANSWER)
+        prompt = build_prompt(draft, shortest.passages, shortest.answer)
+        if not speed.known:
+            return prompt
+        if time.time() - speed.measured_at > REMEASURE_S:
+            # with nobody waiting: the machine may have been busy when it was measured
+            run.measured = True
+            self._probe(prompt)
+        raise ModelUnavailable(
+            f"{self.name} reads {speed.prompt_tokens_per_s:.0f} tokens/s and writes"
+            f" {speed.output_tokens_per_s:.0f}: no answer fits in {deadline.left_s():.1f} s. Raise"
+            " HELP_TIMEOUT, or choose a smaller HELP_MODEL.",
+            "slow",
+        )
+
+    async def _pieces(
+        self, prompt: Prompt, deadline: Deadline, run: _Run
+    ) -> AsyncGenerator[str | Usage, None]:
+        run.begin(self._new_tokens(prompt))
+        try:
+            async with aclosing(self._generator.stream(prompt, deadline)) as pieces:
+                async for piece in pieces:
+                    if isinstance(piece, Usage):
+                        self._check_read(prompt, piece)
+                        self._learn(prompt, piece, run.new_tokens)
+                        run.ended = True
+                    else:
+                        run.note_piece()
+                    yield piece
+        except DeadlineExceeded:
+            self._learn_unended(prompt, run)
+            raise
+        except ModelUnavailable:
+            run.ended = run.waited_s < SLOW_FAILURE_S
+            raise
+
+    def _in_memory(self) -> bool:
+        age_s = time.time() - self._speeds.of(self.name).used_at
+        return 0 <= age_s < self._keep_alive_s
+
+    def _new_tokens(self, prompt: Prompt) -> int:
+        """Estimate the tokens that the server has not read for the prompt before; 0: not known."""
+        text = prompt.system + prompt.user
+        last, self._last_prompt = self._last_prompt, text
+        if not last:
+            return 0 if self._in_memory() else whole_tokens(prompt)
+        differ = (i for i, (a, b) in enumerate(zip(last, text, strict=False)) if a != b)
+        common = next(differ, min(len(last), len(text)))
+        return whole_tokens(replace(prompt, system="", user=text[common:]))
+
+    def _check_read(self, prompt: Prompt, usage: Usage) -> None:
+        speed = self._speeds.of(self.name)
+        share = READ_SHARE if speed.measured_at else READ_SHARE_UNKNOWN
+        expected = whole_tokens(prompt) * speed.tokens_per_estimate
+        if 0 < usage.prompt_tokens < share * expected:  # 0: this server does not count
+            raise ModelUnavailable(
+                f"{self.name} read {usage.prompt_tokens} tokens of a prompt of about"
+                f" {expected:.0f}: its server cuts prompts. Give it a context of"
+                f" {prompt.context_tokens} tokens or more (OLLAMA_CONTEXT_LENGTH).",
+                "cut",
+            )
+
+    def _learn(self, prompt: Prompt, usage: Usage, new_tokens: int) -> None:
+        loaded = usage.load_s > SLOW_FAILURE_S
+        new = whole_tokens(prompt) if loaded else new_tokens
+        now = time.time()
+        self._speeds.change(
+            self.name, lambda speed: speed.learnt(usage, new, whole_tokens(prompt), now)
+        )
+
+    def _learn_unended(self, prompt: Prompt, run: _Run) -> None:
+        """Learn by the clock from an answer that the deadline cut off."""
+        if run.first_s is None:
+            return
+        ratio = self._speeds.of(self.name).tokens_per_estimate
+        output_s = run.waited_s - run.first_s
+        tokens = round(whole_tokens(prompt) * ratio)
+        self._learn(prompt, Usage(tokens, run.pieces, run.first_s, output_s), run.new_tokens)
+
+    def _note_slowness(self, run: _Run) -> None:
+        if run.new_tokens and self._in_memory():
+            now = time.time()
+            self._speeds.change(
+                self.name, lambda speed: speed.slowed(run.new_tokens, run.waited_s, now)
+            )
+
+    def _probe(self, prompt: Prompt, reason: str = "resting") -> asyncio.Task[bool]:
+        """Start a probe, which holds the caller's slot."""
+        self._reason = reason
+        probe = asyncio.create_task(self._one_token(replace(prompt, answer_tokens=1)))
+        self._probes.add(probe)
+        probe.add_done_callback(self._end_probe)
+        return probe
+
+    def _end_probe(self, probe: asyncio.Task[bool]) -> None:
+        self._probes.discard(probe)
+        self._slots.give_back()
+
+    async def _one_token(self, prompt: Prompt) -> bool:
+        run = _Run()
+        try:
+            async with aclosing(self._pieces(prompt, Deadline(LOAD_S), run)) as pieces:
+                async for _ in pieces:
+                    pass
+        except HelpError as error:
+            logger.warning("%s", error)
+            return False
+        return True
+
+
+class _Run:
+    """Hold what happens in one generation."""
+
+    def __init__(self) -> None:
+        self._start: float | None = None
+        self.new_tokens = 0
+        self.first_s: float | None = None
+        self.pieces = 0
+        self.ended = False
+        self.measured = False  # the slot went to a probe
+
+    def begin(self, new_tokens: int) -> None:
+        self._start = time.monotonic()
+        self.new_tokens = new_tokens
+
+    def note_piece(self) -> None:
+        self.pieces += 1
+        if self.first_s is None:
+            self.first_s = self.waited_s
+
+    @property
+    def waited_s(self) -> float:
+        return time.monotonic() - self._start if self._start is not None else 0.0
+
+    @property
+    def abandoned(self) -> bool:
+        """Say whether the server may still be reading a prompt that nobody waits for."""
+        return self._start is not None and self.first_s is None and not self.ended
+
+
+def seconds(duration: str) -> float:
+    """Return the seconds of a duration as Ollama writes it: 60m, 1h30m, 90, -1 (for ever)."""
+    parts = DURATION.findall(duration)
+    total = sum(float(number) * UNITS_S[unit] for number, unit in parts)
+    return math.inf if total < 0 else total
+
+
+def _rules_prompt() -> Prompt:
+    return Prompt(RULES, MARK, (), answer_tokens=1)

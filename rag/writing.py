@@ -1,0 +1,85 @@
+"""A draft to the events of its answer: the model's text, checked; once for all who ask the same."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Protocol
+
+from rag.answers import extract_answer
+from rag.cache.answers import Request
+from rag.cache.flight import Flight
+from rag.deadline import Deadline
+from rag.errors import DeadlineExceeded, ModelUnavailable
+from rag.prompt import Draft
+from rag.transcript import Transcript
+from rag.types import Answer, ChunkEvent, CompleteEvent, Event, Usage
+from rag.writer import Sent
+
+logger = logging.getLogger(__name__)
+
+
+class Writing(Protocol):
+    """Write answers: one model with its guards, or a chain of them (see `rag.writer.Writer`)."""
+
+    def stream(self, draft: Draft, deadline: Deadline) -> AsyncGenerator[Sent | str | Usage, None]:
+        """Yield what is sent, the model's pieces, its usage."""
+
+    async def warm(self) -> bool:
+        """Load the model; say whether it answers."""
+
+    async def close(self) -> None:
+        """End what is under way in the background."""
+
+
+async def write_once(
+    writer: Writing, flight: Flight, request: Request, draft: Draft, transcript: Transcript
+) -> AsyncGenerator[Event, None]:
+    """Yield the answer; of those who ask the same at once, one has it written for all."""
+    try:
+        shared = await flight.join(request, transcript.context.deadline)
+    except TimeoutError:
+        yield CompleteEvent(extract_answer(transcript.context, "busy"))
+        return
+    if shared is not None:
+        for event in replayed(shared):
+            yield event
+        return
+    try:
+        async with aclosing(_write(writer, draft, transcript)) as events:
+            async for event in events:
+                if isinstance(event, CompleteEvent):
+                    pages = transcript.context.pages
+                    await flight.keep(request, event.answer, transcript.passages, pages)
+                yield event
+    finally:
+        await flight.release(request)
+
+
+def replayed(answer: Answer) -> list[Event]:
+    """Return the events of an answer that is there already, its sources left out."""
+    return [ChunkEvent(answer.text), CompleteEvent(answer)]
+
+
+async def _write(
+    writer: Writing, draft: Draft, transcript: Transcript
+) -> AsyncGenerator[Event, None]:
+    """Yield the model's text, sentence by sentence as far as the passages support it."""
+    try:
+        async with aclosing(writer.stream(draft, transcript.context.deadline)) as items:
+            async for item in items:
+                shown = transcript.take(item)
+                if shown:
+                    yield ChunkEvent(shown)
+                if transcript.wrong_language:
+                    break
+    except ModelUnavailable as error:
+        logger.warning("%s", error)
+        transcript.reason = error.reason
+    except DeadlineExceeded:
+        transcript.reason = "late"
+    shown = transcript.close()
+    if shown:
+        yield ChunkEvent(shown)
+    yield CompleteEvent(transcript.answer())

@@ -1,0 +1,40 @@
+"""Extracts show the answer, shortly; `python -m tests.quality.extracts` prints the figures."""
+
+from __future__ import annotations
+
+import statistics
+
+import pytest
+
+from indexer.chunker import chunk_page
+from indexer.loader import find_pages, load_page, read_page
+from rag.encoders import bundled_encoder
+from tests.quality.extracts import QUESTIONS, extracts
+
+
+@pytest.fixture(scope="module")
+def shown(indexed_store, retriever):
+    return [s for s in extracts(indexed_store, retriever) if s.asked["half"] == "test"]
+
+
+def test_the_questions_are_about_what_the_pages_say(corpus_folder):
+    count = bundled_encoder().count_tokens
+    pages = {c.id: load_page(c, read_page(c)) for c in find_pages([corpus_folder]).candidates}
+    for asked in QUESTIONS:
+        chunks = chunk_page(pages[asked["page"]], count)
+        told = " ".join(" ".join(chunk.text for chunk in chunks).split())
+        for part in (*asked["contains"], *asked.get("excludes", ())):
+            assert part in told, asked["question"]
+    assert len(QUESTIONS) >= 80
+    assert len({asked["page"] for asked in QUESTIONS}) >= 60
+
+
+def test_nine_extracts_in_ten_show_the_answer(shown):
+    assert len(shown) >= 50
+    assert sum(one.answers for one in shown) / len(shown) >= 0.87
+
+
+def test_an_extract_is_read_at_a_glance(shown):
+    lengths = [len(one.text) for one in shown]
+    assert statistics.median(lengths) <= 250
+    assert max(lengths) <= 1_204

@@ -1,0 +1,217 @@
+"""An extract shows the sentences, steps or rows of the best page that answer."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from rag.extraction.asked import asks_how, giving
+from rag.extraction.extract import LONGEST, USUAL, extract_answer
+from rag.types import Chunk, Hit
+
+INTRO = "Une commande réserve les bouteilles. Elle naît d'une saisie ou d'un devis."
+STEPS = "\n".join(
+    [
+        "1. Ouvrez Ventes > Commandes et cliquez sur Nouvelle commande.",
+        "2. Choisissez le client.",
+        "3. Fixez l'acompte : de 10 à 100 % du montant, 50 % par défaut.",
+        "4. Cliquez sur Confirmer.",
+        "Une commande compte 200 lignes au plus.",
+    ]
+)
+TABLE = "\n".join(
+    [
+        "Format | Contenance | Poids",
+        "Bouteille | 75 cl | 1,3 kg",
+        "Magnum | 150 cl | 2,6 kg",
+        "Jéroboam | 3 l | 5 kg",
+        "Les poids sont indicatifs.",
+    ]
+)
+FAQ = "Non, pas après l'envoi. Faites un avoir."
+REPORT = (
+    "Les commandes se filtrent par date. Le rapport est dans Ventes > Outils > Bilan. Il se garde"
+    " 36 mois. Au-delà, il est effacé."
+)
+
+
+def page(*sections: tuple[str, str]) -> list[Chunk]:
+    return [
+        Chunk(f"c{i}", "p", i, "Créer une commande", (heading,) if heading else (), "/", "fr", text)
+        for i, (heading, text) in enumerate(sections)
+    ]
+
+
+CHUNKS = page(
+    ("", INTRO),
+    ("Saisir la commande", STEPS),
+    ("Formats", TABLE),
+    ("Peut-on supprimer une commande ?", FAQ),
+    ("Suivre", REPORT),
+)
+
+
+def extract(question: str, best: int = 0, chunks: list[Chunk] | None = None):
+    chunks = chunks or CHUNKS
+    return extract_answer(question, [Hit(chunks[best], 1.0, 1)], chunks)
+
+
+def test_how_is_answered_by_all_the_steps_and_by_nothing_else():
+    found = extract("Comment saisir une commande ?")
+    assert found.text == "\n".join(STEPS.split("\n")[:4]) + " [1]"
+    assert found.hit.chunk is CHUNKS[1]
+
+
+def test_an_english_question_that_shares_no_word_gets_the_steps():
+    assert extract("How do I enter an order?").text.startswith("1. Ouvrez Ventes > Commandes")
+
+
+def test_how_much_is_answered_by_the_step_with_the_number():
+    found = extract("Quel acompte par défaut ?", 1).text
+    assert found == "3. Fixez l'acompte : de 10 à 100 % du montant, 50 % par défaut. [1]"
+
+
+def test_a_row_is_shown_with_its_header_and_without_the_others():
+    found = extract("Quel est le poids d'un magnum ?", 2).text
+    assert found == "Format | Contenance | Poids\nMagnum | 150 cl | 2,6 kg [1]"
+
+
+def test_another_section_than_the_best_hits_answers_where_it_bears_more():
+    found = extract("Où est le rapport des commandes ?", 1)
+    assert "Ventes > Outils > Bilan" in found.text
+    assert found.hit.chunk is CHUNKS[4]
+
+
+def test_a_verdict_stays_with_its_sentence():
+    assert extract("Peut-on supprimer une commande ?", 3).text == f"{FAQ} [1]"
+
+
+def test_what_a_thing_is_is_answered_by_its_definition():
+    chunks = page(
+        ("", "Le chai se gère ici. Un lot est un volume de vin suivi d'un seul tenant."),
+        ("Lots", "Chaque lot porte un numéro. Le lot se ferme."),
+    )
+    assert "Un lot est un volume" in extract("Qu'est-ce qu'un lot ?", 1, chunks).text
+
+
+def test_a_sentence_is_followed_by_what_leans_on_it():
+    assert "Au-delà, il est effacé." in extract("Combien de mois garde-t-on le rapport ?", 4).text
+
+
+def test_steps_answer_how_even_where_the_introduction_holds_all_of_its_words():
+    intro = "Saisir une commande réserve les bouteilles."
+    found = extract("Comment saisir une commande ?", 0, page(("", intro), ("Suite", STEPS)))
+    assert found.text.startswith("1. Ouvrez Ventes > Commandes")
+
+
+def test_steps_answer_how_before_prose_that_holds_as_many_of_its_words():
+    told = ("Copie", "Cliquez pour refaire la commande. Choisissez de refaire la commande du jour.")
+    found = extract("Comment refaire ma commande ?", 0, page(told, ("Refaire pas à pas", STEPS)))
+    assert found.text.startswith("1. Ouvrez Ventes > Commandes")
+
+
+@pytest.mark.parametrize("best", [0, 1])
+def test_the_pieces_of_a_list_are_shown_as_one(best):
+    first = "Pour finir :\n1. Ouvrez le menu.\n2. Choisissez le mois."
+    second = "Pour finir :\n3. Cliquez sur Clore."
+    chunks = page(("Clore", first), ("Clore", second))
+    assert extract("Comment clore ?", best, chunks).text == f"{first}\n3. Cliquez sur Clore. [1]"
+
+
+def test_a_list_that_is_too_long_is_shown_from_its_first_step():
+    steps = [f"{n}. {'Cochez la case du client. ' * 5}".strip() for n in range(1, 21)]
+    found = extract("Comment cocher ?", 0, page(("Cocher", "\n".join(steps)))).text
+    shown = found.removesuffix(" [1]").split("\n")
+    assert 1 < len(shown) < 20
+    assert shown == steps[: len(shown)]
+    assert len(found) <= LONGEST + len(" [1]")
+
+
+def test_captions_of_pictures_are_not_shown():
+    text = "Figure 3.2. Le clore\nOuvrez Mois > Clore. La période est alors close."
+    assert extract("Comment clore ?", 0, page(("Clore", text))).text.startswith("Ouvrez")
+
+
+def test_without_its_page_the_best_chunk_alone_answers():
+    hit = Hit(CHUNKS[4], 1.0, 1)
+    for chunks in ([], CHUNKS[:2]):
+        found = extract_answer("Où est le rapport ?", [hit], chunks)
+        assert "Ventes > Outils > Bilan" in found.text
+        assert found.hit == hit
+
+
+@pytest.mark.parametrize("text", ["", "\n", "mot", "a | b", "1. ", "- ", "x" * 5000])
+def test_any_text_gives_an_extract(text):
+    assert extract("Comment faire ?", 0, page(("Titre", text))).text.endswith("[1]")
+
+
+@pytest.mark.parametrize("question", ["", "?", "comment", "où", "a" * 500, "Combien ?", "42"])
+@pytest.mark.parametrize("best", range(len(CHUNKS)))
+def test_any_question_gives_units_of_the_page_within_the_limit(question, best):
+    found = extract(question, best).text.removesuffix(" [1]")
+    assert found
+    assert len(found) <= LONGEST
+    told = "\n".join(chunk.text for chunk in CHUNKS)
+    assert all(part in told for line in found.split("\n") for part in line.split(". "))
+
+
+def test_a_long_page_is_read_around_what_was_found():
+    source = random.Random(1)
+    names = [f"mot{n}" for n in range(3_000)]
+    filler = [(f"Partie {n}", " ".join(source.choices(names, k=80)) + ".") for n in range(60)]
+    chunks = page(*filler, ("Suivre", REPORT))
+    assert "Ventes > Outils > Bilan" in extract("Où est le rapport ?", 60, chunks).text
+    one = page(*(("Tout", text) for _, text in filler), ("Tout", REPORT))
+    assert "Ventes > Outils > Bilan" in extract("Où est le rapport ?", 60, one).text
+
+
+def test_prose_that_explains_how_is_shown_from_its_beginning():
+    text = "Ouvrez la fiche. " + "Cochez ensuite la case voulue. " * 40
+    found = extract("Comment cocher la case ?", 0, page(("Cocher", text.strip()))).text
+    assert found.startswith("Ouvrez la fiche.")
+    assert len(found) <= USUAL + len(" [1]")
+
+
+@pytest.mark.parametrize(
+    ("question", "how"),
+    [
+        ("Comment créer un client ?", True),
+        ("créer un client", True),
+        ("crée un client", True),
+        ("vendre au caveau", True),
+        ("How do I add a user?", True),
+        ("add a user", True),
+        ("How long is a quote valid?", False),
+        ("Pourquoi le bouton est-il gris ?", False),
+        ("Facture électronique obligatoire ?", False),
+        ("Où est le menu ?", False),
+        ("Peut-on annuler ?", False),
+        ("Quel est le délai ?", False),
+    ],
+)
+def test_only_questions_about_what_to_do_ask_how(question, how):
+    assert asks_how(question) is how
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "other"),
+    [
+        ("Quel est le délai ?", "Comptez 14 jours.", "La limite est de 30 kg."),
+        ("How long is it valid?", "Valable 60 minutes.", "Il coûte 3 €."),
+        ("Quel prix ?", "Il en coûte 120 € HT.", "Comptez 14 jours."),
+        ("Quelle est la date limite ?", "Au plus tard le 10 du mois suivant.", "Page 3."),
+        ("Quel poids ?", "La limite est de 30 kg.", "Comptez 14 jours."),
+        ("Quelle taille ?", "Imprimez à 12 × 12 mm.", "Comptez 14 jours."),
+        ("Quel taux ?", "Le taux est de 20 %.", "Il en coûte 120 €."),
+        ("Combien de lots ?", "Vous en tenez 25.", "Message E-120."),
+        ("Où régler cela ?", "Dans Ventes > Tarifs.", "Ailleurs."),
+        ("Pourquoi est-il gris ?", "Il est gris car le mois est clos.", "Il est gris."),
+        ("Peut-on annuler ?", "C'est impossible.", "Cliquez sur Annuler."),
+        ("Qu'est-ce qu'un lot ?", "Un lot est un volume.", "Un client est une personne."),
+        ("Comment clore ?", "Cliquez sur Clore.", "Le mois est clos."),
+    ],
+)
+def test_what_gives_the_kind_of_thing_asked_for_is_told_from_what_does_not(question, text, other):
+    gives = giving(question, {"lot"})
+    assert gives(text) > gives(other)
