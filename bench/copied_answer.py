@@ -16,26 +16,27 @@ REFUSAL = "L'aide ne le dit pas."
 def copied_answer(prompt: str, tokens: int) -> str:
     """Return the passages' first sentences with their numbers, then their second ones, …
 
-    They begin anew until enough is said: a model's answer is no shorter for short passages.
+    Rows of tables where there is no whole sentence. They begin anew until enough is said: a model's
+    answer is no shorter for short passages.
     """
-    passages = [
-        [f"{s.rstrip('.')} [{n}]." for s in _sentences(t)] for n, t in PASSAGE.findall(prompt)
-    ]
-    found = [sentence for one in zip_longest(*passages) for sentence in one if sentence]
+    passages = PASSAGE.findall(prompt)
     said: list[str] = []
-    for sentence in cycle(found):
+    for sentence in cycle(_cited(passages, rows=False) or _cited(passages, rows=True)):
         said.append(sentence)
         if len(TOKEN.findall(" ".join(said))) >= tokens:
             break
     return " ".join(said) or REFUSAL
 
 
-def _sentences(passage: str) -> list[str]:
-    """Return what a passage says, without its heading, cut sentences and rows of tables."""
+def _cited(passages: list[tuple[str, str]], *, rows: bool) -> list[str]:
+    """Return sentences, or rows of tables, with their numbers; one a passage in turn."""
+    found = [[f"{s.rstrip('.')} [{n}]." for s in _parts(text, rows)] for n, text in passages]
+    return [sentence for one in zip_longest(*found) for sentence in one if sentence]
+
+
+def _parts(passage: str, rows: bool) -> list[str]:
+    """Return what a passage says, without its heading and what is cut."""
     heading, _, text = passage.strip().partition("\n")
     found = [part.strip() for part in SENTENCE_END.split(text or LABEL.sub("", heading))]
-    return [
-        part
-        for part in found
-        if len(part.split()) >= FEWEST_WORDS and not part.endswith("…") and " | " not in part
-    ]
+    whole = [p for p in found if len(p.split()) >= FEWEST_WORDS and not p.endswith("…")]
+    return [part for part in whole if (" | " in part) == rows]

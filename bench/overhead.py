@@ -34,9 +34,9 @@ from rag.diagnostics.machine import machine
 from rag.diagnostics.timings import spread, time_question
 from rag.prompt import Prompt, whole_tokens
 from rag.retriever import Retriever
-from rag.speed import SpeedBook
 from rag.types import Chunk, IndexMeta, PageRecord, SearchLegs, Usage, Vectors
-from rag.writer import Writer
+from rag.writing.speed import SpeedBook
+from rag.writing.writer import Writer
 
 SHOWN = 40  # functions of a profile
 QUESTION = "Comment créer un client ?"

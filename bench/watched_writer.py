@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from rag.deadline import Deadline
 from rag.prompt import Draft, whole_tokens
 from rag.types import Usage
-from rag.writer import Sent
-from rag.writing import Writing
+from rag.writing.once import Writing
+from rag.writing.writer import Sent
 
 
 @dataclass(slots=True)

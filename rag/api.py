@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rag.assistant import Assistant
     from rag.cache.answers import AnswerCache
     from rag.cache.flight import Flight
-    from rag.writing import Writing
+    from rag.writing.once import Writing
 
 # raised when what an index holds changes its meaning: old indexes are then refused
 SCHEMA = 1
@@ -135,9 +135,9 @@ def open_assistant(
 
 def open_writer(settings: Settings) -> Writing:
     """Open the models that the settings name, each with its guards. Raises: ConfigError."""
-    from rag.chain import Chain
-    from rag.speed import FILE, SpeedBook
-    from rag.writer import Writer
+    from rag.writing.chain import Chain
+    from rag.writing.speed import FILE, SpeedBook
+    from rag.writing.writer import Writer
 
     speeds = SpeedBook(settings.data_dir / FILE)
     writers = [

@@ -28,9 +28,9 @@ from rag.extraction.extract import extract_answer as extract_from
 from rag.prompt import Draft
 from rag.retriever import Retriever, check_length
 from rag.search import Search
-from rag.transcript import Transcript
 from rag.types import Answer, CompleteEvent, Event, SourcesEvent, Store
-from rag.writing import Writing, replayed, write_once
+from rag.writing.once import Writing, replayed, write_once
+from rag.writing.transcript import Transcript
 
 logger = logging.getLogger(__name__)
 

@@ -32,8 +32,9 @@ ROLE_TOKEN = re.compile(
     r"<\s*\|[\s/]*\w+\s*\|\s*>|</?s>|\[/?INST\]|<</?SYS>>|</?(?:start|end)_of_turn>", re.I
 )
 NUMBER = re.compile(r"\[(\s*\d+\s*(?:[,;]\s*\d+\s*)*)\]")  # a page must not look like a passage
-# nobody who writes a page can know it; one a process, so that passages stay a common prefix
-MARK = f"#{secrets.token_hex(3)}"
+# nobody who writes a page can know it; one a process, so that passages stay a common prefix;
+# consonants, so that no word holds it and few tokens do
+MARK = "".join(secrets.choice("bcdfghjkmnpqrtvwxz") for _ in range(6))
 
 
 @dataclass(frozen=True, slots=True)

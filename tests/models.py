@@ -6,8 +6,8 @@ import time
 from dataclasses import replace
 
 from rag.generators.ollama import OllamaGenerator
-from rag.speed import Speed, SpeedBook
-from rag.writer import Writer
+from rag.writing.speed import Speed, SpeedBook
+from rag.writing.writer import Writer
 
 FAST = Speed(5_000.0, 500.0)
 
@@ -15,7 +15,12 @@ FAST = Speed(5_000.0, 500.0)
 def known(speed: Speed, model: str = "m") -> SpeedBook:
     """A book in which this model was measured just now, and is in memory."""
     speeds, now = SpeedBook(), time.time()
-    speeds.change(model, lambda _: replace(speed, measured_at=now, used_at=now))
+    speeds.change(
+        model,
+        lambda _: replace(
+            speed, measured_at=now, used_at=now, prompt_known=True, output_known=True
+        ),
+    )
     return speeds
 
 

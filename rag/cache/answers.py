@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import math
+import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, astuple, dataclass, replace
 from functools import lru_cache
-from typing import Any
 
 from rag.cache.asked import Asked, asked
 from rag.cache.match import match
 from rag.cache.normalise import normal_form
 from rag.cache.types import AnswerStore, Counted, Entry, Scope
+from rag.cache.worth import read_answer, worth_keeping_s
 from rag.encoders.static import StaticEncoder
 from rag.errors import SearchUnavailable
-from rag.types import Action, Answer, Hit, PageRecord, Source, Usage
+from rag.types import Answer, Hit, PageRecord
 
 CANDIDATES = 8  # of which a guard may refuse some
 LEASE_MARGIN_S = 1.0
-UNSUPPORTED_TTL_S = 30.0
 PINNED = "pinned"  # the owner's own words stand, whatever model and settings
 KEY_PREFIX = "ai_response:"
 # the form is the users': their guide and their log filters name it
@@ -77,6 +76,8 @@ class AnswerCache:
         self._ttl_s = ttl_s
         self._made = made
         self._owner = uuid.uuid4().hex
+        self._writing: dict[str, float] = {}  # what this process writes, and until when
+        self._lock = threading.Lock()
 
     def find(self, request: Request, timeout_s: float) -> Kept | None:
         """Return the answer kept for a question, ``cached`` saying how it was found.
@@ -116,11 +117,21 @@ class AnswerCache:
         """Say whether this caller is the one to have the answer written."""
         key = self._key(request, self._fingerprint)
         lease_s += LEASE_MARGIN_S
-        return self._store.claim(key, self._owner, lease_s, time.time(), timeout_s)
+        with self._lock:  # the store knows processes, not who asks in them
+            now = time.monotonic()
+            if self._writing.get(key, now) > now:
+                return False
+            self._writing[key] = now + lease_s
+        claimed = self._store.claim(key, self._owner, lease_s, time.time(), timeout_s)
+        if not claimed:
+            self._written(key)
+        return claimed
 
     def release(self, request: Request, timeout_s: float) -> None:
         """Let others write the answer."""
-        self._store.release(self._key(request, self._fingerprint), self._owner, timeout_s)
+        key = self._key(request, self._fingerprint)
+        self._store.release(key, self._owner, timeout_s)
+        self._written(key)
 
     def keep(
         self,
@@ -132,9 +143,10 @@ class AnswerCache:
     ) -> bool:
         """Keep an answer written from these passages, if it is whole and fully supported."""
         self._store.count(self._made, timeout_s)
-        used = {hit.chunk.page for hit in hits} | {source.page for source in answer.sources}
+        cited = [source.page for source in answer.sources]
+        used = dict.fromkeys([*cited, *(hit.chunk.page for hit in hits)])
         ttl_s = min(self._ttl_s, worth_keeping_s(answer))
-        if ttl_s <= 0 or not used <= pages.keys():
+        if ttl_s <= 0 or not used.keys() <= pages.keys():
             return False
         hashes = {page: pages[page].hash for page in used}
         chunks = tuple(dict.fromkeys(hit.chunk.id for hit in hits))
@@ -152,6 +164,10 @@ class AnswerCache:
         hashes = {page: record.hash for page, record in pages.items()}
         entry = replace(self._entry(request, answer, hashes, (), PINNED), pinned=True)
         return entry if self._store.put(entry, timeout_s) else None
+
+    def _written(self, key: str) -> None:
+        with self._lock:
+            self._writing.pop(key, None)
 
     def _exact(self, request: Request, timeout_s: float) -> Entry | None:
         for fingerprint in (PINNED, self._fingerprint):
@@ -226,28 +242,3 @@ def _kept(entry: Entry, kind: Counted) -> Kept:
     logger.info(HIT_LINE, KEY_PREFIX, entry.key[:5])
     answer = read_answer(entry.answer)
     return Kept(replace(answer, cached="semantic" if kind == "semantic" else "exact"), entry, kind)
-
-
-def worth_keeping_s(answer: Answer) -> float:
-    """Return how long an answer may be kept: not at all, seconds, or as long as the settings say.
-
-    Seconds when the model ended by itself and the passages did not support all that it wrote: it
-    would write the same again.
-    """
-    ended = answer.usage is not None and answer.usage.ended == "stop"
-    if not ended or not answer.answered or answer.degraded or answer.truncated:
-        return 0.0
-    return math.inf if answer.reason is None and answer.unsupported == 0 else UNSUPPORTED_TTL_S
-
-
-def read_answer(data: Mapping[str, Any]) -> Answer:
-    """Return the Answer that ``asdict`` made. Raises TypeError or KeyError for anything else."""
-    values = dict(data)
-    for name in ("sources", "retrieved"):
-        values[name] = tuple(Source(**source) for source in values[name])
-    values["actions"] = tuple(Action(**action) for action in values["actions"])
-    for name in ("see_also", "legs"):
-        values[name] = tuple(values[name])
-    usage = values.get("usage")
-    values["usage"] = Usage(**usage) if usage else None
-    return Answer(**values)

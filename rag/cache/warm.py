@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 
 from rag.assistant import Assistant
-from rag.cache.answers import AnswerCache, Request, worth_keeping_s
+from rag.cache.answers import AnswerCache, Request
 from rag.cache.keeping import HITS, TIMEOUT_S, every_entry
 from rag.cache.normalise import normal_form
 from rag.cache.types import AnswerStore
+from rag.cache.worth import worth_keeping_s
 from rag.conversation import conversation_language
 from rag.errors import HelpError
 from rag.types import Answer, PageRecord

@@ -25,7 +25,7 @@ from rag.settings import Settings
 from rag.stores import open_store
 from rag.stores.throwaway import throwaway_settings
 from rag.types import Answer, Chunk, CompleteEvent, Hit, PageRecord, Source, Store, Usage
-from rag.writer import Sent
+from rag.writing.writer import Sent
 
 ENTRIES = 10_000
 ENTRIES_SHARED = 1_000  # Elasticsearch takes some 30 ms to keep one

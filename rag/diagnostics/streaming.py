@@ -24,12 +24,12 @@ from rag.generators.ollama import OllamaGenerator
 from rag.prompt import MARK, RULES, Draft, Prompt
 from rag.retriever import Retriever
 from rag.settings import Settings
-from rag.speed import FILE, SpeedBook
 from rag.stores import open_store
 from rag.stores.common import MAKE
 from rag.types import PageRecord, Store
-from rag.writer import LOAD_S, Sent
-from rag.writing import Writing
+from rag.writing.once import Writing
+from rag.writing.speed import FILE, SpeedBook
+from rag.writing.writer import LOAD_S, Sent
 
 ITERATIONS = 10
 STOPPED_AFTER = 3  # pieces: in the middle of an answer

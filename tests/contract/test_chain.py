@@ -9,14 +9,14 @@ from contextlib import ExitStack
 
 import pytest
 
-from rag.chain import Chain
 from rag.deadline import Deadline
 from rag.errors import DeadlineExceeded, ModelUnavailable
 from rag.generators import Generator
 from rag.prompt import Draft
-from rag.speed import SpeedBook
 from rag.types import Usage
-from rag.writer import Sent, Writer
+from rag.writing.chain import Chain
+from rag.writing.speed import SpeedBook
+from rag.writing.writer import Sent, Writer
 from tests.contract.chat_servers import (
     ANTHROPIC,
     GRACE_S,

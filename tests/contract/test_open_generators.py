@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from rag.api import open_writer
-from rag.chain import Chain
 from rag.errors import ConfigError
 from rag.generators import open_generators
 from rag.settings import Settings
+from rag.writing.chain import Chain
 
 KEY = "sk-test-key"
 

@@ -19,10 +19,10 @@ from rag.assistant import Assistant
 from rag.encoders import bundled_encoder
 from rag.generators.ollama import OllamaGenerator
 from rag.settings import Settings
-from rag.speed import SpeedBook
 from rag.stores.sqlite import SqliteStore
 from rag.types import CompleteEvent, SourcesEvent
-from rag.writer import Writer
+from rag.writing.speed import SpeedBook
+from rag.writing.writer import Writer
 from tests.scripted import END, HEAD, ScriptedServer, line, reply, unused_url
 
 RUNS = 300

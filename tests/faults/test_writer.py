@@ -17,9 +17,9 @@ from rag.deadline import Deadline
 from rag.errors import DeadlineExceeded, ModelUnavailable
 from rag.generators.ollama import OllamaGenerator
 from rag.prompt import Draft, Prompt, build_prompt
-from rag.speed import Speed, SpeedBook
 from rag.types import Usage
-from rag.writer import Sent, Writer, seconds
+from rag.writing.speed import Speed, SpeedBook
+from rag.writing.writer import Sent, Writer, seconds
 from tests.models import known, writer_on
 from tests.scripted import END, HEAD, ScriptedServer, line, unused_url, wait_until
 

@@ -21,8 +21,6 @@ OLDEST_GO = (1, 24)
 MINIAUDIO = "github.com/gen2brain/malgo@v0.11.24"
 INSTEAD = "or set OLLAMA_URL"
 SCRIPTS = Path(__file__).parent / "models"
-# One thread: with two on two busy cores, ggml's spinning barriers cost ten times and more.
-PARAMETERS = "PARAMETER num_thread 1\n"
 CHAT_TEMPLATE = '''\
 TEMPLATE """{{ if .System }}<|system|>
 {{ .System }}<|end|>
@@ -44,6 +42,8 @@ class Model:
     script: str
     options: tuple[str, ...] = ()
     chats: bool = True
+    # with two on two busy cores, ggml's spinning barriers cost ten times and more
+    threads: int = 1
 
 
 MODELS = (
@@ -53,7 +53,7 @@ MODELS = (
     Model("nomic-embed-text", "embed.py", chats=False),
 )
 # What phi3:mini costs in time and memory: 2.15 GB, made on demand only.
-SHAPED_MODEL = Model("phi3:shaped", "shaped.py")
+SHAPED_MODEL = Model("phi3:shaped", "shaped.py", threads=2)  # timed on a machine left alone
 
 
 def _root() -> Path:
@@ -193,7 +193,7 @@ def _environment(home: Path, address: str) -> dict[str, str]:
 def _store() -> Path:
     """Return the folder of the models; another way to write them is another folder."""
     sources = [path.read_bytes() for path in sorted(SCRIPTS.glob("*.py"))]
-    recipe = [*sources, PARAMETERS.encode(), CHAT_TEMPLATE.encode(), repr(MODELS).encode()]
+    recipe = [*sources, CHAT_TEMPLATE.encode(), repr(MODELS).encode()]
     return _root() / f"models-{hashlib.sha256(b''.join(recipe)).hexdigest()[:12]}"
 
 
@@ -236,7 +236,8 @@ def create_model(model: Model, url: str, home: Path) -> None:
     """
     weights, recipe, log = home / "model.gguf", home / "Modelfile", home / "create.log"
     run([_python(), SCRIPTS / model.script, weights, *model.options], log)
-    recipe.write_text(f"FROM {weights}\n{PARAMETERS}{CHAT_TEMPLATE if model.chats else ''}")
+    threads = f"PARAMETER num_thread {model.threads}\n"
+    recipe.write_text(f"FROM {weights}\n{threads}{CHAT_TEMPLATE if model.chats else ''}")
     environment = _environment(home, url.removeprefix("http://"))
     run([_program(), "create", model.name, "-f", recipe], log, environment=environment)
     weights.unlink()

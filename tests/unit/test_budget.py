@@ -4,9 +4,9 @@ import itertools
 
 import pytest
 
-from rag.budget import SHORTEST_ANSWER, SHORTEST_PASSAGES, WORTHWHILE_PASSAGES, fit
 from rag.prompt import ANSWER_TOKENS, CONTEXT_TOKENS
-from rag.speed import Speed
+from rag.writing.budget import SHORTEST_ANSWER, SHORTEST_PASSAGES, WORTHWHILE_PASSAGES, fit
+from rag.writing.speed import Speed
 
 OFFICE = Speed(60.0, 32.0, 2.0)
 OLD = Speed(15.0, 8.0, 2.4)

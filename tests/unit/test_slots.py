@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from rag.slots import ROOM, Slots
+from rag.writing.slots import ROOM, Slots
 
 
 def test_a_free_slot_is_taken_at_once_and_the_second_waits():

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from rag.speed import FILE, Speed, SpeedBook
 from rag.types import Usage
+from rag.writing.speed import FILE, Speed, SpeedBook
 
 NOW = 1_000_000.0
 
@@ -34,21 +34,22 @@ def test_tokens_found_in_the_prefix_cache_are_not_counted_as_read():
 
 @pytest.mark.parametrize("usage", [Usage(5, 1, 0.5, 0.1), Usage(0, 0, 0.0, 0.0)])
 def test_too_little_says_nothing_about_a_speed(usage):
-    known = Speed(50.0, 20.0, 1.0, 1.0, NOW, NOW, True)
+    known = Speed(50.0, 20.0, 1.0, 1.0, NOW, NOW, True, True)
     speed = known.learnt(usage, 5, 5, NOW + 1)
     assert (speed.prompt_tokens_per_s, speed.output_tokens_per_s) == (50.0, 20.0)
 
 
 def test_an_unread_prompt_slows_the_estimate_by_at_most_a_factor_of_four():
-    known = Speed(100.0, 50.0, 1.0, 1.0, NOW, NOW, True)
+    known = Speed(100.0, 50.0, 1.0, 1.0, NOW, NOW, True, True)
     assert known.slowed(400, 10.0, NOW).prompt_tokens_per_s == pytest.approx(40)
     assert known.slowed(10, 10.0, NOW).prompt_tokens_per_s == pytest.approx(25)
     assert known.slowed(9_000, 10.0, NOW).prompt_tokens_per_s == pytest.approx(100)
 
 
 def test_an_old_measurement_is_not_trusted_to_turn_a_question_down():
-    assert Speed(measured_at=time.time()).known
-    assert not Speed(measured_at=time.time() - 3_600).known
+    assert Speed(measured_at=time.time(), prompt_known=True).known
+    assert not Speed(measured_at=time.time()).known
+    assert not Speed(measured_at=time.time() - 3_600, prompt_known=True).known
     assert not Speed().known
 
 

@@ -44,35 +44,37 @@ class Speed:
     tokens_per_estimate: float = 1.0
     measured_at: float = 0.0
     used_at: float = 0.0
+    prompt_known: bool = False
     output_known: bool = False
 
     @property
     def known(self) -> bool:
         """Say whether it was measured lately enough to turn a question down for it."""
-        return 0 <= time.time() - self.measured_at < STALE_S
+        return self.prompt_known and 0 <= time.time() - self.measured_at < STALE_S
 
     def learnt(self, usage: Usage, new_estimate: int, whole_estimate: int, now: float) -> Speed:
         """Return the means with a generation added.
 
-        ``new_estimate`` are the estimated tokens that the server had to read, ``whole_estimate``
-        those of the whole prompt.
+        ``new_estimate`` are the estimated tokens that the server had to read, 0 when nobody knows;
+        ``whole_estimate`` those of the whole prompt.
         """
         first = self.measured_at == 0
         ratio = self.tokens_per_estimate
         if usage.prompt_tokens >= FEWEST_PROMPT_TOKENS:
             ratio = _mean(ratio, usage.prompt_tokens / max(1, whole_estimate), first)
-        prompt = self.prompt_tokens_per_s
+        prompt, prompt_known = self.prompt_tokens_per_s, self.prompt_known
         tokens = min(new_estimate * ratio, usage.prompt_tokens)
         if tokens >= FEWEST_PROMPT_TOKENS and usage.prompt_s > SHORTEST_S:
-            prompt = _mean(prompt, tokens / usage.prompt_s, first)
-        output, known = self.output_tokens_per_s, self.output_known
+            prompt = _mean(prompt, tokens / usage.prompt_s, not prompt_known)
+            prompt_known = True
+        output, output_known = self.output_tokens_per_s, self.output_known
         if usage.output_tokens >= FEWEST_OUTPUT_TOKENS and usage.output_s > SHORTEST_S:
-            output = _mean(output, usage.output_tokens / usage.output_s, not known)
-            known = True
-        if not known:
+            output = _mean(output, usage.output_tokens / usage.output_s, not output_known)
+            output_known = True
+        if prompt_known and not output_known:
             output = prompt * OUTPUT_SHARE
         load_s = _mean(self.load_s, usage.load_s, first) if usage.load_s > 0.5 else self.load_s
-        return Speed(prompt, output, load_s, ratio, now, now, known)
+        return Speed(prompt, output, load_s, ratio, now, now, prompt_known, output_known)
 
     def slowed(self, new_estimate: int, waited_s: float, now: float) -> Speed:
         """Return the means after a prompt that was not even read within ``waited_s``."""
@@ -80,7 +82,11 @@ class Speed:
         prompt = min(self.prompt_tokens_per_s, max(at_most, self.prompt_tokens_per_s / 4))
         output = self.output_tokens_per_s if self.output_known else prompt * OUTPUT_SHARE
         return replace(
-            self, prompt_tokens_per_s=prompt, output_tokens_per_s=output, measured_at=now
+            self,
+            prompt_tokens_per_s=prompt,
+            output_tokens_per_s=output,
+            measured_at=now,
+            prompt_known=True,
         )
 
 

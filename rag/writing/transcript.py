@@ -6,7 +6,7 @@ from rag.answers import Context, Written, extract_answer, nothing_found, written
 from rag.checking.check import SentenceFilter, says_nothing
 from rag.checking.evidence import WordEncoder
 from rag.types import Answer, Hit, Usage
-from rag.writer import Sent
+from rag.writing.writer import Sent
 
 
 class Transcript:

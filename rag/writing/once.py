@@ -13,15 +13,15 @@ from rag.cache.flight import Flight
 from rag.deadline import Deadline
 from rag.errors import DeadlineExceeded, ModelUnavailable
 from rag.prompt import Draft
-from rag.transcript import Transcript
 from rag.types import Answer, ChunkEvent, CompleteEvent, Event, Usage
-from rag.writer import Sent
+from rag.writing.transcript import Transcript
+from rag.writing.writer import Sent
 
 logger = logging.getLogger(__name__)
 
 
 class Writing(Protocol):
-    """Write answers: one model with its guards, or a chain of them (see `rag.writer.Writer`)."""
+    """Write answers: a `Writer`, which is one model with its guards, or a `Chain` of them."""
 
     def stream(self, draft: Draft, deadline: Deadline) -> AsyncGenerator[Sent | str | Usage, None]:
         """Yield what is sent, the model's pieces, its usage."""

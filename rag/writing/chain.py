@@ -11,7 +11,7 @@ from rag.deadline import Deadline
 from rag.errors import ModelUnavailable
 from rag.prompt import Draft
 from rag.types import Usage
-from rag.writer import Sent, Writer
+from rag.writing.writer import Sent, Writer
 
 FIRST_PIECE_SHARE = 0.5  # of the time left, for each model but the last to begin
 logger = logging.getLogger(__name__)

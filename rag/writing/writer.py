@@ -6,22 +6,24 @@ import asyncio
 import logging
 import math
 import re
+import secrets
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
-from rag.budget import SHORTEST_ANSWER, SHORTEST_PASSAGES, Budget, fit
 from rag.deadline import Deadline
 from rag.errors import DeadlineExceeded, HelpError, ModelUnavailable
 from rag.generators import Generator
 from rag.prompt import MARK, RULES, Draft, Prompt, build_prompt, fixed_tokens, whole_tokens
-from rag.slots import Slots
-from rag.speed import SpeedBook
 from rag.types import Usage
+from rag.writing.budget import SHORTEST_ANSWER, SHORTEST_PASSAGES, Budget, fit
+from rag.writing.slots import Slots
+from rag.writing.speed import SpeedBook
 
 LOAD_S = 120.0  # a model may take this long to be read from a disk
 REMEASURE_S = 60.0
+MEASURED_WORDS = 12  # some fifty tokens
 SLOW_FAILURE_S = 0.5
 READ_SHARE = 0.7  # of the tokens expected; fewer were read: the server has cut the prompt
 READ_SHARE_UNKNOWN = 0.4  # while the model's tokenizer is not known
@@ -91,7 +93,7 @@ class Writer:
         finally:
             if run.abandoned:
                 self._note_slowness(run)
-                self._probe(_rules_prompt())
+                self._probe(self._one_token(_rules_prompt()))
             elif not run.measured:
                 self._slots.give_back()
 
@@ -102,7 +104,7 @@ class Writer:
         """
         if not await self._slots.take(0.0):
             return False
-        return await self._probe(_rules_prompt(), "loading")
+        return await self._probe(self._warm_up(), "loading")
 
     async def close(self) -> None:
         """End the probes that are under way."""
@@ -141,7 +143,7 @@ class Writer:
         if time.time() - speed.measured_at > REMEASURE_S:
             # with nobody waiting: the machine may have been busy when it was measured
             run.measured = True
-            self._probe(prompt)
+            self._probe(self._one_token(replace(prompt, answer_tokens=1)))
         raise ModelUnavailable(
             f"{self.name} reads {speed.prompt_tokens_per_s:.0f} tokens/s and writes"
             f" {speed.output_tokens_per_s:.0f}: no answer fits in {deadline.left_s():.1f} s. Raise"
@@ -179,7 +181,7 @@ class Writer:
         text = prompt.system + prompt.user
         last, self._last_prompt = self._last_prompt, text
         if not last:
-            return 0 if self._in_memory() else whole_tokens(prompt)
+            return 0  # another process may have sent the same rules
         differ = (i for i, (a, b) in enumerate(zip(last, text, strict=False)) if a != b)
         common = next(differ, min(len(last), len(text)))
         return whole_tokens(replace(prompt, system="", user=text[common:]))
@@ -220,10 +222,20 @@ class Writer:
                 self.name, lambda speed: speed.slowed(run.new_tokens, run.waited_s, now)
             )
 
-    def _probe(self, prompt: Prompt, reason: str = "resting") -> asyncio.Task[bool]:
+    async def _warm_up(self) -> bool:
+        worked = await self._one_token(_rules_prompt())
+        if worked and not self._speeds.of(self.name).prompt_known:
+            # the server had read the rules before: how fast it reads is seen on what it has not
+            words = " ".join(secrets.token_hex(2) for _ in range(MEASURED_WORDS))
+            worked = await self._one_token(replace(_rules_prompt(), user=f"{MARK}\n{words}"))
+        return worked
+
+    def _probe(
+        self, generation: Coroutine[None, None, bool], reason: str = "resting"
+    ) -> asyncio.Task[bool]:
         """Start a probe, which holds the caller's slot."""
         self._reason = reason
-        probe = asyncio.create_task(self._one_token(replace(prompt, answer_tokens=1)))
+        probe = asyncio.create_task(generation)
         self._probes.add(probe)
         probe.add_done_callback(self._end_probe)
         return probe
