@@ -7,7 +7,7 @@ from itertools import cycle, zip_longest
 
 FEWEST_WORDS = 4  # of a sentence that is copied
 TOKEN = re.compile(r"\s*(?:\w{1,4}|[^\w\s])")  # about 3 characters of French a token
-PASSAGE = re.compile(r"^\[(\d+)\] (.+?)(?=^\[\d+\] |^#\w{6}$|^Question :|\Z)", re.M | re.S)
+PASSAGE = re.compile(r"^\[(\d+)\] (.+?)(?=^\[\d+\] |^[a-z]{6}$|^Question :|\Z)", re.M | re.S)
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 LABEL = re.compile(r"^.{1,80}? : ")  # a condensed passage's heading
 REFUSAL = "L'aide ne le dit pas."

@@ -81,10 +81,10 @@ def clear(page: str | None, expired: bool, pinned: bool, as_json: bool) -> None:
 def pin(
     question: str, answer: str | None, file: TextIO | None, pages: tuple[str, ...], as_json: bool
 ) -> None:
-    """Answer QUESTION, and what means the same, in your own words.
+    """Pin your own words as the answer of QUESTION.
 
-    The answer is served from any page, with or without a language model, until one of its pages
-    changes.
+    They answer what means the same too, and are served from any page, with or without a language
+    model, until one of their pages changes.
     """
     if (answer is None) == (file is None):
         raise click.UsageError("Give the answer by --answer or by --file.")
@@ -118,7 +118,10 @@ def unpin(which: str, as_json: bool) -> None:
 @click.argument("which")
 @JSON
 def report_false_hit(which: str, as_json: bool) -> None:
-    """Remove an answer that was served to another question, and count that."""
+    """Remove an answer served wrongly; count that.
+
+    WHICH is the question that it was written for, or the first digits of its key.
+    """
     from rag.cache.keeping import entries_named
     from rag.cache.keeping import report_false_hit as report
 
@@ -133,7 +136,7 @@ def report_false_hit(which: str, as_json: bool) -> None:
 @click.argument("other")
 @JSON
 def explain(question: str, other: str, as_json: bool) -> None:
-    """Say whether OTHER would be served the answer of QUESTION.
+    """Say if OTHER is served the answer of QUESTION.
 
     Exit code: 0 it would, 1 it would not.
     """
@@ -156,8 +159,9 @@ def explain(question: str, other: str, as_json: bool) -> None:
 @click.option("--timeout", type=click.FloatRange(0, 600, min_open=True), help="Seconds an answer.")
 @JSON
 def warm(limit: int | None, most_asked: bool, timeout: float | None, as_json: bool) -> None:
-    """Have questions answered before anybody asks them, at low priority.
+    """Write answers before anybody asks for them.
 
+    The pages' own questions, their titles and what was asked most, one at a time, at low priority.
     What is kept already is skipped, so that a run that was stopped goes on. Exit code: 0 done, 2
     the model does not answer, 130 stopped by Ctrl-C.
     """

@@ -96,6 +96,9 @@ def cli_page() -> str:
     for name, command in sorted(cli.commands.items()):
         said = _help(command, f"python cli.py {name}")
         blocks.append(f"## python cli.py {name}\n\n```text\n{said}\n```\n")
+        for part, one in sorted(getattr(command, "commands", {}).items()):
+            path = f"python cli.py {name} {part}"
+            blocks.append(f"### {path}\n\n```text\n{_help(one, path)}\n```\n")
     intro = "Installed, the program is also called `souffleur`. Messages go to standard error.\n"
     return "\n".join([NOTE, "# Commands\n", intro, *blocks])
 

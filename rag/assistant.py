@@ -152,7 +152,8 @@ class Assistant:
         if self._writer is None:
             yield CompleteEvent(extract_answer(context, "off"))
             return
-        draft = Draft(question, context.retrieval.hits, request.lang, request.conversation)
+        found = context.retrieval
+        draft = Draft(question, found.hits, request.lang, request.conversation, found.question)
         transcript = Transcript(context, self._encoder)
         events = write_once(self._writer, self._flight, request, draft, transcript)
         async with aclosing(events):
@@ -166,7 +167,7 @@ class Assistant:
         if not gate.answers(retrieval.evidence):
             return nothing_found(retrieval, request.lang, deadline)
         pages, section = await self._search.read(retrieval.hits, deadline)
-        extract = extract_from(request.question, retrieval.hits, section)
+        extract = extract_from(retrieval.question or request.question, retrieval.hits, section)
         search_ms = round(deadline.spent_s() * 1000, 1)
         return Context(request.lang, retrieval, pages, extract, deadline, search_ms)
 

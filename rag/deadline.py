@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TypeVar
+from queue import Empty, SimpleQueue
+from typing import TypeAlias, TypeVar
 
 Result = TypeVar("Result")
+Inbox: TypeAlias = "SimpleQueue[Callable[[], None]]"
+IDLE_S = 1.0
 
 
 class Deadline:
@@ -29,10 +33,9 @@ class Deadline:
 
 
 async def bounded(call: Callable[[], Result], timeout_s: float) -> Result:
-    """Run a blocking call in a thread of its own, left behind when the time is up.
+    """Run a blocking call in a thread that is left behind when the time is up.
 
-    A pool would be waited for at the end of the program: a server that sends a byte now and then
-    would hold it. Raises: TimeoutError; what the call raises.
+    Raises: TimeoutError; what the call raises.
     """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Result] = loop.create_future()
@@ -55,5 +58,47 @@ async def bounded(call: Callable[[], Result], timeout_s: float) -> Result:
         with suppress(RuntimeError):  # the loop has ended meanwhile
             loop.call_soon_threadsafe(settle, result, error)
 
-    threading.Thread(target=work, daemon=True).start()
+    _threads.run(work)
     return await asyncio.wait_for(future, timeout_s)
+
+
+class _Threads:
+    """Run calls in threads that wait a moment for another call: starting one takes 0.1 ms and more.
+
+    As many run as there are calls. The pool of `concurrent.futures` would be waited for at the end
+    of the program: a server that sends a byte now and then would hold it.
+    """
+
+    def __init__(self) -> None:
+        self._idle: list[Inbox] = []
+        self._lock = threading.Lock()
+
+    def run(self, work: Callable[[], None]) -> None:
+        with self._lock:
+            inbox = self._idle.pop() if self._idle else None
+        if inbox is None:
+            inbox = SimpleQueue()
+            threading.Thread(target=self._serve, args=(inbox,), daemon=True).start()
+        inbox.put(work)
+
+    def forget(self) -> None:
+        """Begin anew: a forked process has none of the threads."""
+        self._idle, self._lock = [], threading.Lock()
+
+    def _serve(self, inbox: Inbox) -> None:
+        while True:
+            try:
+                inbox.get(timeout=IDLE_S)()
+            except Empty:
+                with self._lock:
+                    if inbox in self._idle:
+                        self._idle.remove(inbox)
+                        return
+                continue  # a call is on its way
+            with self._lock:
+                self._idle.append(inbox)
+
+
+_threads = _Threads()
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_threads.forget)

@@ -7,9 +7,10 @@ import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from rag.extraction.condense import condense
-from rag.types import Hit
+from rag.types import Chunk, Hit
 
 REFUSAL = "L'aide ne le dit pas."
 RULES = f"""Vous êtes l'assistant d'aide d'un logiciel. Répondez à la question avec les passages \
@@ -27,7 +28,8 @@ PASSAGE_TOKENS = 40  # of a condensed passage, at least
 # phi3's tokenizer cuts French help text at 2.6 to 3.2 characters a token; the low end is safe.
 # Digits and signs are a token each, other scripts and emoji up to one a byte.
 CHARACTERS_PER_TOKEN = 2.6
-WORDS = re.compile(r"[^\W\d_\u0250-\U0010ffff]+|[ \n]")
+WORDS = re.compile(r"[^\W\d_\u0250-\U0010ffff]+| +")
+CHUNKS_KEPT, LINES_KEPT, TEXTS_KEPT = 1_000, 10_000, 100
 ROLE_TOKEN = re.compile(
     r"<\s*\|[\s/]*\w+\s*\|\s*>|</?s>|\[/?INST\]|<</?SYS>>|</?(?:start|end)_of_turn>", re.I
 )
@@ -39,12 +41,17 @@ MARK = "".join(secrets.choice("bcdfghjkmnpqrtvwxz") for _ in range(6))
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """Hold what an answer is to be written from; ``previous`` is what a follow-up follows."""
+    """Hold what an answer is to be written from; ``previous`` is what a follow-up follows.
+
+    ``searched`` is the question as it was searched, whole and with its spelling mended; empty: as
+    it was asked.
+    """
 
     question: str
     hits: tuple[Hit, ...]
     lang: str = "fr"
     previous: str = ""
+    searched: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +95,22 @@ def whole_tokens(prompt: Prompt) -> int:
     return estimate_tokens(prompt.system) + estimate_tokens(prompt.user) + CHAT_TOKENS
 
 
+@lru_cache(maxsize=TEXTS_KEPT)
 def estimate_tokens(text: str) -> int:
     """Estimate, on the safe side, the tokens of a text for a model without its tokenizer."""
-    words = sum(map(len, WORDS.findall(text)))
-    return int(words / CHARACTERS_PER_TOKEN) + len(WORDS.sub("", text).encode()) + 1
+    counted = [_counted(line) for line in text.split("\n")]
+    words = sum(words for words, _ in counted) + len(counted) - 1
+    return int(words / CHARACTERS_PER_TOKEN) + sum(rest for _, rest in counted) + 1
+
+
+@lru_cache(maxsize=LINES_KEPT)
+def _counted(line: str) -> tuple[int, int]:
+    """Return the characters of a line's words and spaces, and the bytes of all others.
+
+    The lines of a page come again with other questions.
+    """
+    rest = WORDS.sub("", line)
+    return len(line) - len(rest), len(rest.encode())
 
 
 def neutralise(text: str) -> str:
@@ -116,9 +135,14 @@ def _line(text: str) -> str:
 
 def _whole(hits: Sequence[Hit], tokens: int) -> list[tuple[Hit, str]]:
     """Return all passages as they stand; nothing when they are too long together."""
-    chosen = [(hit, _fenced(f"{hit.chunk.path}\n{hit.chunk.text}")) for hit in hits]
+    chosen = [(hit, _whole_passage(hit.chunk)) for hit in hits]
     fits = sum(estimate_tokens(f"[9] {text}\n") for _, text in chosen) <= tokens
     return chosen if fits else []
+
+
+@lru_cache(maxsize=CHUNKS_KEPT)
+def _whole_passage(chunk: Chunk) -> str:
+    return _fenced(f"{chunk.path}\n{chunk.text}")
 
 
 def _condensed(draft: Draft, tokens: int) -> list[tuple[Hit, str]]:
@@ -140,7 +164,7 @@ def _fitting(hit: Hit, draft: Draft, tokens: int) -> str:
     label = chunk.headings[-1] if chunk.headings else chunk.title
     longest = int((tokens - estimate_tokens(f"[9] {label} : \n")) * CHARACTERS_PER_TOKEN)
     while longest > 0:
-        text = condense(chunk.text, draft.question, chunk.lang, longest)
+        text = condense(chunk.text, draft.searched or draft.question, chunk.lang, longest)
         passage = _fenced(f"{label} : {text}")
         if estimate_tokens(f"[9] {passage}\n") <= tokens:
             return passage

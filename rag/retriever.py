@@ -56,13 +56,15 @@ class Evidence:
 class Retrieval:
     """Hold the hits of a question, best first, and the evidence that the first answers it.
 
-    ``legs`` gives the raw scores of each search by chunk id, ``pages`` each candidate's page.
+    ``legs`` gives the raw scores of each search by chunk id, ``pages`` each candidate's page,
+    ``question`` the question with its spelling mended.
     """
 
     hits: tuple[Hit, ...]
     evidence: Evidence
     legs: dict[str, dict[str, float]] = field(default_factory=dict)
     pages: dict[str, str] = field(default_factory=dict)
+    question: str = ""
 
 
 class Retriever:
@@ -123,7 +125,7 @@ class Retriever:
             self._cross_read_s = deadline.spent_s() - start
             hits = _ranked(scores, chunks, legs, k)
         pages = {i: chunk.page for i, chunk in chunks.items()}
-        return Retrieval(tuple(hits[:k]), evidence, legs, pages)
+        return Retrieval(tuple(hits[:k]), evidence, legs, pages, question)
 
     def _check_index(self, deadline: Deadline) -> None:
         if self._meta is None or time.monotonic() - self._checked_at < RECHECK_S:

@@ -52,6 +52,10 @@ class Site:
         settings = self.settings.model_copy(update=changes)
         return asyncio.run(_asked(settings, question, page, use_model))
 
+    def questions(self) -> list[bytes]:
+        """Return the questions that the model was asked."""
+        return [sent for sent in self.server.requests if b"Question :" in sent]
+
     def entries(self) -> list[Entry]:
         """Return what is kept, served or not."""
         store = open_answer_store(self.settings)

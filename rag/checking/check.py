@@ -10,7 +10,8 @@ from collections.abc import Collection, Sequence
 
 from rag.analysis import STOP_WORDS, fold
 from rag.checking.cutting import Cutter
-from rag.checking.evidence import Evidence, WordEncoder
+from rag.checking.evidence import Evidence
+from rag.checking.passages import WordEncoder
 from rag.checking.support import Support, support
 from rag.checking.tidy import cited, clean, without_citations
 from rag.prompt import REFUSAL

@@ -1,184 +1,142 @@
-"""The passages that a model was given, cut and counted to check a sentence in a moment."""
+"""The passages that a model was given, side by side, to check a sentence in a moment."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from functools import cached_property
+from itertools import accumulate
 
 import numpy
 from numpy.typing import NDArray
 
-from rag.analysis import fold, query_stems, words
-from rag.checking import facts
-from rag.extraction.sentences import split_units
+from rag.analysis import query_stems
+from rag.checking.passages import (
+    Passage,
+    Places,
+    WordEncoder,
+    encoded_passage,
+    read_passage,
+)
 from rag.types import Hit, Vectors
 
+__all__ = ["Evidence", "WordEncoder"]
 NEAREST, FARTHEST = 0.5, 0.1  # cosines of words that mean the same, and of any two words
 ALIKE = 0.9  # what a word of the same meaning counts at most; one of the same stem counts 1
 
 
-class WordEncoder(Protocol):
-    """Turn words and short texts into vectors of one space, in any language, in microseconds."""
-
-    def encode_passages(self, texts: Sequence[str]) -> Vectors:
-        """Encode texts: (n, dimension) float32, unit rows; zeros for no text."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """Hold a sentence, step or row of a passage. Words are numbers of the evidence's vocabulary."""
-
-    passage: int
-    line: int
-    text: str
-    words: frozenset[int]
-    denied: frozenset[int]
-    numbers: frozenset[str]
-    measures: frozenset[tuple[str, str]]
-    clauses: tuple[tuple[frozenset[int], frozenset[str]], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """Hold what a whole passage names, its title and headings with it."""
-
-    lang: str
-    heading: frozenset[int]
-    denied: frozenset[int]
-    words: frozenset[int]
-    flat: str
-    capitals: frozenset[str]
-    steps: frozenset[tuple[str, str]]
-    codes: frozenset[str]
-
-
 class Evidence:
-    """Hold the passages [1], [2] … of an answer; ``encoder`` None compares words by stem alone."""
+    """Hold the passages [1], [2] … of an answer; ``encoder`` None compares words by stem alone.
+
+    Passages are read when the first sentence is judged. Their words stand in columns, passage
+    after passage, each with a last one for no word; their units likewise, each passage's with one
+    for no unit and one for its title and headings.
+    """
 
     def __init__(self, hits: Sequence[Hit], lang: str, encoder: WordEncoder | None = None) -> None:
         self.lang = lang
+        self._hits = tuple(hits)
         self._encoder = encoder
-        self._numbers: dict[str, int] = {}
-        self.units: list[Unit] = []
-        self.passages = [self._passage(number, hit) for number, hit in enumerate(hits)]
-        self._by_stem: dict[str, list[int]] = {}
-        for word, number in self._numbers.items():
-            for stem in query_stems(word):
-                self._by_stem.setdefault(stem, []).append(number)
-        counts = numpy.zeros(len(self._numbers) + 1, numpy.int32)
-        for unit in self.units:
-            counts[list(unit.words)] += 1
-        self._counts = counts
-        self._vectors = self._encoded(list(self._numbers))
-        self._unit_vectors = self._encoded([unit.text for unit in self.units])
-        self.passage_of = numpy.array([unit.passage for unit in self.units], numpy.int32)
-        self._flat, self._starts = _concatenated([unit.words for unit in self.units])
 
     @property
     def knows_meaning(self) -> bool:
         """Say whether words are compared by meaning, not by their stems alone."""
         return self._encoder is not None
 
+    @cached_property
+    def passages(self) -> tuple[Passage, ...]:
+        """Return what the passages say and name, in order."""
+        return tuple(read_passage(hit.chunk) for hit in self._hits)
+
+    @cached_property
+    def first_words(self) -> list[int]:
+        """Return each passage's first column of words, then the number of them all."""
+        return list(accumulate((len(one.vocabulary) + 1 for one in self.passages), initial=0))
+
+    @cached_property
+    def first_units(self) -> list[int]:
+        """Return each passage's first column of units, then the number of them all."""
+        return list(accumulate((len(one.units) + 2 for one in self.passages), initial=0))
+
+    @cached_property
+    def headings(self) -> Places:
+        """Return each passage's column of its title and headings."""
+        return numpy.array(self.first_units[1:], numpy.int64) - 1
+
+    @cached_property
+    def windows(self) -> tuple[Places, Places, Places]:
+        """Return the first and the last unit of each window: (2, n), its passage, its start."""
+        windows = [passage.windows for passage in self.passages]
+        sizes = [part.shape[1] for part in windows]
+        passage = numpy.repeat(numpy.arange(len(windows)), sizes)
+        columns = numpy.array(self.first_units).take(passage)
+        starts = numpy.array([0, *accumulate(sizes)][:-1], numpy.int64)
+        return numpy.concatenate(windows, axis=1) + columns, passage, starts
+
     def weights(self, told: Sequence[str]) -> NDArray[numpy.float64]:
         """Return the weight of each word, higher the fewer units hold it."""
         return numpy.array([self._weight(word) for word in told])
 
-    def credits(self, told: Sequence[str]) -> Vectors:
-        """Return how well each word is met by each word of the vocabulary: (words, n) in [0, 1].
+    def compared(self, told: Sequence[str], sentence: str) -> tuple[Vectors, Vectors]:
+        """Return how well a sentence's words are met, and its cosine with each unit.
 
-        A last column of zeros stands for no word.
+        The first is (words, columns of words) in [0, 1], the second (columns of units,), zeros
+        without an encoder.
         """
-        matched = numpy.zeros((len(told), len(self._numbers) + 1), numpy.float32)
-        if self._vectors is not None and self._encoder is not None:
-            cosines = self._encoder.encode_passages(told) @ self._vectors.T
-            scaled = numpy.clip((cosines - FARTHEST) / (NEAREST - FARTHEST), 0.0, 1.0)
-            matched[:, :-1] = ALIKE * scaled
+        words, units = self.first_words, self.first_units
+        matched = numpy.zeros((len(told), words[-1]), numpy.float32)
+        cosines = numpy.zeros(units[-1], numpy.float32)
+        if self._encoder is not None:
+            asked = self._encoder.encode_passages([*told, sentence])
+            for number, (vocabulary, sentences) in enumerate(self._encoded):
+                matched[:, words[number] : words[number + 1] - 1] = asked[:-1] @ vocabulary.T
+                cosines[units[number] : units[number + 1] - 2] = sentences @ asked[-1]
+            matched = _scaled(matched)
         for row, word in enumerate(told):
             for stem in query_stems(word):
-                matched[row, self._by_stem.get(stem, [])] = 1.0
-        return matched
+                for first, passage in zip(words, self.passages, strict=False):
+                    for number in passage.by_stem.get(stem, ()):
+                        matched[row, first + number] = 1.0
+        return matched, cosines
 
-    def unit_credits(self, matched: Vectors) -> Vectors:
-        """Return how well each word is met by each unit: (words, units) in [0, 1]."""
-        if not self.units:
-            return numpy.zeros((len(matched), 0), numpy.float32)
-        return numpy.maximum.reduceat(matched[:, self._flat], self._starts, axis=1)
+    def in_units(self, matched: Vectors) -> Vectors:
+        """Return how well each word is met by each unit and heading: (words, columns of units)."""
+        columns, starts = self._said
+        return numpy.maximum.reduceat(matched.take(columns, axis=1), starts, axis=1)
 
-    def cosines(self, sentence: str) -> Vectors:
-        """Return the cosine of a sentence with each unit: (units,); zeros without an encoder."""
-        if self._unit_vectors is None or self._encoder is None:
-            return numpy.zeros(len(self.units), numpy.float32)
-        return numpy.asarray(self._unit_vectors @ self._encoder.encode_passages([sentence])[0])
+    def anywhere(self, matched: Vectors) -> Vectors:
+        """Return how well each word is met by each passage: (words, passages)."""
+        return numpy.maximum.reduceat(matched, self.first_words[:-1], axis=1)
+
+    @cached_property
+    def _said(self) -> tuple[Places, Places]:
+        """Return the columns of words of each column of units, and where each one's begin."""
+        said = [passage.said for passage in self.passages]
+        sizes = [one.columns.size for one in said]
+        columns = numpy.concatenate([one.columns for one in said])
+        starts = numpy.concatenate([one.starts for one in said])
+        firsts = numpy.repeat(self.first_words[:-1], sizes)
+        before = numpy.repeat([0, *accumulate(sizes)][:-1], [one.starts.size for one in said])
+        return columns + firsts, starts + before
+
+    @cached_property
+    def _encoded(self) -> list[tuple[Vectors, Vectors]]:
+        encoder = self._encoder
+        return [encoded_passage(encoder, hit.chunk) for hit in self._hits] if encoder else []
 
     def _weight(self, word: str) -> float:
-        held = [self._by_stem.get(stem, []) for stem in query_stems(word)]
-        count = max((int(self._counts[n]) for numbers in held for n in numbers), default=0)
-        return math.log(1 + len(self.units) / (1 + count))
-
-    def _encoded(self, texts: list[str]) -> Vectors | None:
-        return self._encoder.encode_passages(texts) if self._encoder and texts else None
-
-    def _word_numbers(self, text: str) -> frozenset[int]:
-        numbers = self._numbers
-        return frozenset(numbers.setdefault(word, len(numbers)) for word in facts.telling(text))
-
-    def _denied(self, text: str) -> frozenset[int]:
-        denied = facts.negated(text)
-        told = [word for word in facts.telling(text) if fold(word) in denied]
-        return frozenset(self._numbers[word] for word in told)
-
-    def _passage(self, number: int, hit: Hit) -> Passage:
-        chunk = hit.chunk
-        start = len(self.units)
-        pieces = split_units(chunk.text)
-        for piece in pieces:
-            heads = [pieces[head].text for head in piece.heads if pieces[head].kind == "header"]
-            self.units.append(self._unit(number, piece.line, piece.text, " ".join(heads)))
-        heading = self._word_numbers(chunk.path)
-        held = heading.union(*(unit.words for unit in self.units[start:]))
-        whole = f"{chunk.path}\n{chunk.text}"
-        return Passage(
-            lang=chunk.lang,
-            heading=heading,
-            denied=self._denied(chunk.path),
-            words=held,
-            flat=flat(whole),
-            capitals=frozenset(facts.capitalised(whole)),
-            steps=frozenset(facts.menu_steps(whole)),
-            codes=frozenset(facts.codes(whole)),
-        )
-
-    def _unit(self, passage: int, line: int, text: str, header: str) -> Unit:
-        found = self._word_numbers(f"{text} {header}")
-        return Unit(
-            passage=passage,
-            line=line,
-            text=text,
-            words=found,
-            denied=self._denied(text),
-            numbers=frozenset(facts.numbers(f"{text} {header}")),
-            measures=frozenset(facts.measures(f"{text} {header}")),
-            clauses=tuple(
-                (self._word_numbers(clause), frozenset(map(fold, words(clause))))
-                for clause in facts.clauses(text)
-            ),
-        )
+        """Return a word's weight by the commonest of the passages' words of one stem with it."""
+        stems = query_stems(word)
+        counts: dict[str, int] = {}
+        for passage in self.passages:
+            for number in {n for stem in stems for n in passage.by_stem.get(stem, ())}:
+                same = passage.vocabulary[number]
+                counts[same] = counts.get(same, 0) + passage.counts[number]
+        units = self.first_units[-1] - 2 * len(self.passages)
+        return math.log(1 + units / (1 + max(counts.values(), default=0)))
 
 
-def flat(text: str) -> str:
-    """Return the folded words of a text between single spaces, one before and one after."""
-    return f" {' '.join(map(fold, words(text)))} "
-
-
-def _concatenated(
-    groups: Sequence[frozenset[int]],
-) -> tuple[NDArray[numpy.int64], NDArray[numpy.int64]]:
-    """Return the numbers of all groups one after the other, and where each group begins.
-
-    A group without numbers holds -1, the column of no word.
-    """
-    lists = [sorted(group) or [-1] for group in groups]
-    starts = numpy.cumsum([0, *map(len, lists)])[:-1]
-    return numpy.array([n for one in lists for n in one], numpy.int64), starts
+def _scaled(cosines: Vectors) -> Vectors:
+    """Return what words of such cosines count."""
+    scaled = (cosines - FARTHEST) / (NEAREST - FARTHEST)
+    return ALIKE * numpy.minimum(numpy.maximum(scaled, 0.0), 1.0)

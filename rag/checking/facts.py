@@ -102,6 +102,7 @@ OPPOSITES = tuple(
 )
 PREFIXES = ("des", "de", "dis", "in", "im", "ir", "un", "mal")
 SHORTEST_ROOT = 4
+TEXTS_KEPT = 500  # sentences and clauses, each asked about several times in a row
 
 
 def clauses(text: str) -> list[str]:
@@ -109,16 +110,23 @@ def clauses(text: str) -> list[str]:
     return [part.strip() for part in CLAUSE_END.split(text) if part.strip()]
 
 
-def telling(text: str) -> list[str]:
+@lru_cache(maxsize=TEXTS_KEPT)
+def spoken(text: str) -> tuple[str, ...]:
+    """Return the words of a text in order, as `analysis.words` does."""
+    return tuple(words(text))
+
+
+@lru_cache(maxsize=TEXTS_KEPT)
+def telling(text: str) -> tuple[str, ...]:
     """Return the distinct words that tell something of a product, in order, without numbers."""
-    return [word for word in dict.fromkeys(words(text)) if _tells(fold(word))]
+    return tuple(word for word in dict.fromkeys(spoken(text)) if _tells(fold(word)))
 
 
 def numbers(text: str) -> set[str]:
     """Return the numbers of a text, words too, written alike (``84,00`` as ``84``)."""
     bare = CODE.sub(" ", text)
     written = {_number(found) for found in NUMBER.findall(bare)}
-    return written | {NUMBER_WORDS[w] for w in map(fold, words(bare)) if w in NUMBER_WORDS}
+    return written | {NUMBER_WORDS[w] for w in map(fold, spoken(bare)) if w in NUMBER_WORDS}
 
 
 def measures(text: str) -> set[tuple[str, str]]:
@@ -179,7 +187,9 @@ def negated(text: str) -> set[str]:
     A word that stands elsewhere in the text undenied is left out.
     """
     denied = Counter(word for clause in clauses(text) for word in _denied(clause))
-    told = Counter(map(fold, words(text)))
+    if not denied:
+        return set()
+    told = Counter(map(fold, spoken(text)))
     return {word for word, count in denied.items() if count >= told[word]}
 
 
@@ -192,6 +202,7 @@ def contradicts(said: Collection[str], written: Collection[str]) -> bool:
     return any(_is_flipped(word, said, written) for word in said if len(word) > SHORTEST_ROOT)
 
 
+@lru_cache(maxsize=20_000)
 def _tells(word: str) -> bool:
     return len(word) > 1 and word not in STOPS and word not in FILLER and not word.isdigit()
 
@@ -204,7 +215,9 @@ def _number(text: str) -> str:
 
 def _denied(clause: str) -> Iterator[str]:
     spelt = ENGLISH_NOT.sub(" not ", FRENCH_NOT.sub("ne ", clause))
-    told = [fold(word) for word in words(spelt)]
+    told = [fold(word) for word in spoken(spelt)]
+    if NEGATORS.isdisjoint(told) and PAIRED.isdisjoint(told):
+        return
     restricts = bool(ONLY.search(clause)) and "pas" not in told
     opened = -REACH
     for place, word in enumerate(told):

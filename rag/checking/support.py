@@ -11,9 +11,10 @@ from typing import TypeAlias
 import numpy
 from numpy.typing import NDArray
 
-from rag.analysis import fold, words
+from rag.analysis import fold
 from rag.checking import facts
-from rag.checking.evidence import Evidence, Unit, flat
+from rag.checking.evidence import Evidence
+from rag.checking.passages import Passage, Unit, flat
 from rag.types import Vectors
 
 HEADING = 0.7  # what a word counts that only the passage's title or headings hold
@@ -54,17 +55,39 @@ class Support:
 class Claim:
     """Hold a sentence's words and how they are met by the units.
 
-    ``clauses`` are its clauses with their rows; ``met`` has shape (words, units), ``matched``
-    (words, vocabulary + 1), ``weights`` (words,).
+    ``clauses`` are its clauses with their rows; ``met`` has shape (words, columns of units),
+    ``matched`` (words, columns of words), ``weights`` (words,), ``cosines`` (columns of units,).
     """
 
     text: str
     clauses: tuple[tuple[str, tuple[int, ...]], ...]
     denied: frozenset[int]
-    weights: NDArray[numpy.float64]
+    weights: Floats
     matched: Vectors
     met: Vectors
+    cosines: Vectors
     things: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Hold what a sentence names letter by letter, and its words, folded."""
+
+    steps: frozenset[tuple[str, str]]
+    codes: frozenset[str]
+    quoted: tuple[str, ...]
+    pressed: tuple[str, ...]
+    names: tuple[str, ...]
+    words: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Hold how a sentence is met by one passage: `Claim`'s columns of that passage alone."""
+
+    passage: Passage
+    matched: Vectors
+    met: Vectors
 
 
 def support(evidence: Evidence, sentence: str) -> Support:
@@ -72,19 +95,20 @@ def support(evidence: Evidence, sentence: str) -> Support:
 
     Where the passage nearest to it denies it or says the opposite, no other passage counts.
     """
-    claim = claimed(evidence, sentence)
+    claim = claimed(evidence, sentence) if evidence.passages else None
     if claim is None:
-        return _bare(evidence, sentence)
+        told = facts.telling(sentence)
+        return Support(0.0) if told else _bare(evidence, sentence)
     weights = BY_MEANING if evidence.knows_meaning else BY_STEM
-    scores = [probability(row, weights) for row in features(evidence, claim)]
+    scores = [probability(row, weights) for row in features(evidence, claim).tolist()]
     order = sorted(range(len(scores)), key=lambda number: -scores[number])
-    top = scores[order[0]] if order else 0.0
+    top = scores[order[0]]
+    likely = [number for number in order if scores[number] >= THRESHOLD]
+    named = _named(sentence) if likely else None
     holding: list[int] = []
     conflict = ""
-    for number in order:
-        if scores[number] < THRESHOLD:
-            break
-        found = _conflict(evidence, claim, number)
+    for number in likely:
+        found = _conflict(_part(evidence, claim, number), claim, named) if named else ""
         if not found:
             holding.append(number + 1)
         elif found in POLARITY and not holding:
@@ -93,37 +117,33 @@ def support(evidence: Evidence, sentence: str) -> Support:
     return Support(top, tuple(holding), "" if holding else conflict)
 
 
-def features(evidence: Evidence, claim: Claim) -> NDArray[numpy.float64]:
+def features(evidence: Evidence, claim: Claim) -> Floats:
     """Return what speaks for each passage: (passages, 5).
 
     The share of the words met clause by clause, the share met anywhere in the passage, the best
     cosine with a unit, how well the things named are met, and 1 for a passage in another language.
     """
-    cosines = evidence.cosines(claim.text)
-    rows = []
-    for number, passage in enumerate(evidence.passages):
-        everywhere = _best(claim.matched, passage.words)
-        base = numpy.maximum(
-            HEADING * _best(claim.matched, passage.heading), ELSEWHERE * everywhere
-        )
-        mine = numpy.flatnonzero(evidence.passage_of == number)
-        met = numpy.maximum(_windows(evidence, claim.met, mine), base[:, None])
-        covered, sums = [], []
-        for _, places in claim.clauses:
-            weights = claim.weights[list(places)]
-            sums.append(weights.sum())
-            covered.append(float((weights @ met[list(places)]).max() / sums[-1]))
-        whole = float(claim.weights @ everywhere / claim.weights.sum())
-        cosine = float(cosines[mine].max()) if mine.size else 0.0
-        things = float(everywhere[list(claim.things)].mean()) if claim.things else 1.0
-        row = (numpy.average(covered, weights=sums), whole, cosine, things)
-        rows.append((*row, float(passage.lang != evidence.lang)))
-    return numpy.array(rows).reshape(-1, len(BY_MEANING) - 1)
+    rows = numpy.zeros((len(evidence.passages), len(BY_MEANING) - 1))
+    (left, right), passage_of, starts = evidence.windows
+    everywhere = evidence.anywhere(claim.matched)
+    headed = claim.met.take(evidence.headings, axis=1)
+    base = numpy.maximum(HEADING * headed, ELSEWHERE * everywhere)
+    met = numpy.maximum(claim.met.take(left, axis=1), claim.met.take(right, axis=1))
+    met = numpy.maximum(met, base.take(passage_of, axis=1))
+    whole = 0.0
+    for _, places in claim.clauses:
+        own = claim.weights[list(places)]
+        whole += own.sum()
+        rows[:, 0] += numpy.maximum.reduceat(own @ met[list(places)], starts)
+    rows[:, 0] /= whole or 1.0
+    rows[:, 1] = claim.weights @ everywhere / (claim.weights.sum() or 1.0)
+    rows[:, 2] = numpy.maximum.reduceat(claim.cosines[left], starts)
+    rows[:, 3] = everywhere[list(claim.things)].mean(axis=0) if claim.things else 1.0
+    rows[:, 4] = [passage.lang != evidence.lang for passage in evidence.passages]
+    return rows
 
 
-def probability(
-    row: Sequence[float] | NDArray[numpy.float64], weights: Sequence[float] = BY_MEANING
-) -> float:
+def probability(row: Sequence[float] | Floats, weights: Sequence[float] = BY_MEANING) -> float:
     """Return the probability that a passage of these features supports the sentence."""
     total = weights[0] + sum(w * x for w, x in zip(weights[1:], row, strict=True))
     return 1.0 / (1.0 + math.exp(-total))
@@ -140,14 +160,15 @@ def claimed(evidence: Evidence, sentence: str) -> Claim | None:
         for part in facts.clauses(sentence)
     ]
     denied = facts.negated(sentence)
-    matched = evidence.credits(told)
+    matched, cosines = evidence.compared(told, sentence)
     return Claim(
         text=sentence,
         clauses=tuple((part, rows) for part, rows in parts if rows),
         denied=frozenset(row for word, row in place.items() if fold(word) in denied),
         weights=evidence.weights(told),
         matched=matched,
-        met=evidence.unit_credits(matched),
+        met=evidence.in_units(matched),
+        cosines=cosines,
         things=tuple(place[w] for w in sorted(facts.determined(sentence)) if w in place),
     )
 
@@ -155,71 +176,78 @@ def claimed(evidence: Evidence, sentence: str) -> Claim | None:
 def _bare(evidence: Evidence, sentence: str) -> Support:
     """Judge a sentence without telling words: a number it has must stand in some passage."""
     said = facts.numbers(sentence)
-    written = {number for unit in evidence.units for number in unit.numbers}
+    if not said:
+        return Support(1.0)
+    written = {number for one in evidence.passages for unit in one.units for number in unit.numbers}
     return Support(1.0, conflict="" if said <= written else "number")
 
 
-def _best(matched: Vectors, found: frozenset[int]) -> Vectors:
-    columns = sorted(found) or [-1]
-    return numpy.asarray(matched[:, columns].max(axis=1))
+def _named(sentence: str) -> Named:
+    return Named(
+        steps=frozenset(facts.menu_steps(sentence)),
+        codes=frozenset(facts.codes(sentence)),
+        quoted=tuple(facts.quoted(sentence)),
+        pressed=tuple(facts.pressed(sentence)),
+        names=tuple(facts.names(sentence)),
+        words=frozenset(map(fold, facts.spoken(sentence))),
+    )
 
 
-def _windows(evidence: Evidence, met: Vectors, mine: NDArray[numpy.int64]) -> Vectors:
-    """Return the credits of single units and of pairs of neighbours: (words, windows)."""
-    if not mine.size:
-        return numpy.zeros((len(met), 1), numpy.float32)
-    single = met[:, mine]
-    return numpy.hstack([single, numpy.maximum(single[:, :-1], single[:, 1:])])
+def _part(evidence: Evidence, claim: Claim, number: int) -> Part:
+    first, last = evidence.first_words[number : number + 2]
+    start, end = evidence.first_units[number : number + 2]
+    matched, met = claim.matched[:, first:last], claim.met[:, start : end - 2]
+    return Part(evidence.passages[number], matched, met)
 
 
-def _conflict(evidence: Evidence, claim: Claim, number: int) -> str:
-    return _unknown(evidence, claim.text, number) or _changed(evidence, claim, number)
+def _conflict(part: Part, claim: Claim, named: Named) -> str:
+    return _unknown(part.passage, named) or _changed(part, claim, named)
 
 
-def _unknown(evidence: Evidence, sentence: str, number: int) -> str:
+def _unknown(passage: Passage, named: Named) -> str:
     """Return the first name, code or menu path of a sentence that a passage does not hold."""
-    passage = evidence.passages[number]
-    for step in facts.menu_steps(sentence) - passage.steps:
+    for step in named.steps - passage.steps:
         return " > ".join(step)
-    for code in facts.codes(sentence) - passage.codes:
+    for code in named.codes - passage.codes:
         return code
-    for text in facts.quoted(sentence):
+    for text in named.quoted:
         if flat(text).strip() and flat(text) not in passage.flat:
             return text
-    for name in facts.pressed(sentence):
+    for name in named.pressed:
         if name.split()[0] not in passage.capitals or flat(name) not in passage.flat:
             return name
-    for name in facts.names(sentence):
+    for name in named.names:
         if flat(name) not in passage.flat:
             return name
     return ""
 
 
-def _changed(evidence: Evidence, claim: Claim, number: int) -> str:
+def _changed(part: Part, claim: Claim, named: Named) -> str:
     """Return the number, negation or opposite by which a sentence departs from a passage."""
-    mine = [place for place, unit in enumerate(evidence.units) if unit.passage == number]
-    total = claim.weights @ claim.met
+    total = claim.weights @ part.met
     for text, rows in claim.clauses:
-        own = claim.weights[list(rows)] @ claim.met[list(rows)]
-        relevance = (1 - AROUND) * own + AROUND * total
-        missing = _missing_number(text, evidence.units, mine, relevance)
+        own = claim.weights[list(rows)] @ part.met[list(rows)]
+        relevance = ((1 - AROUND) * own + AROUND * total).tolist()
+        missing = _missing_number(text, part.passage.units, relevance)
         if missing:
             return missing
         for row in rows:
-            if _is_denied_elsewhere(evidence, claim, row, rows, mine, relevance):
+            if _is_denied_elsewhere(part, claim, row, rows, relevance):
                 return "negation"
-        if _is_opposite(claim, rows, [evidence.units[place] for place in mine]):
+        if _is_opposite(part, claim, rows, named.words):
             return "opposite"
     return ""
 
 
-def _missing_number(
-    text: str, units: Sequence[Unit], mine: Sequence[int], relevance: Floats
-) -> str:
+def _missing_number(text: str, units: Sequence[Unit], relevance: Sequence[float]) -> str:
     """Return a number that stands in none of the units which the clause is about."""
-    pairs = [(one, two) for one, two in pairwise(mine) if units[one].line == units[two].line]
-    windows = [(place,) for place in mine] + pairs
-    scores = [max(float(relevance[place]) for place in window) for window in windows]
+    values = sorted(facts.numbers(text))
+    if not values:
+        return ""
+    everyone = range(len(units))
+    pairs = [(one, two) for one, two in pairwise(everyone) if units[one].line == units[two].line]
+    windows = [(place,) for place in everyone] + pairs
+    scores = [max(relevance[place] for place in window) for window in windows]
     top = max(scores, default=0.0)
     said = facts.measures(text)
     best_measures = {
@@ -229,7 +257,7 @@ def _missing_number(
         for place in window
         for _, unit in units[place].measures
     }
-    for value in sorted(facts.numbers(text)):
+    for value in values:
         measured = {one for one in said if one[0] == value}
         rivals = {unit for _, unit in measured} & best_measures
         held = (
@@ -247,32 +275,27 @@ def _missing_number(
 
 
 def _is_denied_elsewhere(
-    evidence: Evidence,
-    claim: Claim,
-    row: int,
-    rows: Sequence[int],
-    mine: Sequence[int],
-    relevance: Floats,
+    part: Part, claim: Claim, row: int, rows: Sequence[int], relevance: Sequence[float]
 ) -> bool:
     """Say whether a word is denied by the sentence or by the units which hold it, not by both."""
-    passage = evidence.passages[evidence.units[mine[0]].passage]
-    holding = [place for place in mine if claim.met[row, place] >= MET]
+    passage = part.passage
+    holding = numpy.flatnonzero(part.met[row] >= MET).tolist()
     if not holding:
         return False
-    top = max(float(relevance[place]) for place in holding)
+    top = max(relevance[place] for place in holding)
     denied = row in claim.denied
+    same = set(numpy.flatnonzero(part.matched[row] >= MET).tolist())
     headed = passage.denied if denied else passage.heading - passage.denied
     own = (1 - AROUND) * claim.weights[list(rows)].sum() + AROUND * claim.weights.sum()
-    if top < SAME * own and _best(claim.matched[row : row + 1], headed)[0] >= MET:
+    if top < SAME * own and not same.isdisjoint(headed):
         return False
-    near = [evidence.units[place] for place in holding if relevance[place] >= NEAR * top]
+    near = [passage.units[place] for place in holding if relevance[place] >= NEAR * top]
     denies = bool(claim.denied.intersection(rows))
-    mentions = [
+    mentions = (
         (number in unit.denied) == denied or (denies and _denies_near(unit, number))
         for unit in near
-        for number in unit.words
-        if claim.matched[row, number] >= MET
-    ]
+        for number in unit.words & same
+    )
     return not any(mentions)
 
 
@@ -281,17 +304,12 @@ def _denies_near(unit: Unit, number: int) -> bool:
     return any(number in held and held & unit.denied for held, _ in unit.clauses)
 
 
-def _is_opposite(claim: Claim, rows: Sequence[int], units: Sequence[Unit]) -> bool:
+def _is_opposite(part: Part, claim: Claim, rows: Sequence[int], said: frozenset[str]) -> bool:
     """Say whether the page's clauses that are about the same say the opposite."""
     weights = claim.weights[list(rows)]
-    about = [
-        (float(weights @ _best(claim.matched[list(rows)], held)), written)
-        for unit in units
-        for held, written in unit.clauses
-        if held
-    ]
-    best = max((score for score, _ in about), default=0.0)
+    scores = (weights @ part.passage.clauses.best(part.matched[list(rows)])).tolist()
+    best = max(scores, default=0.0)
     if best < TALKED_OF * weights.sum():
         return False
-    said = set(map(fold, words(claim.text)))
+    about = zip(scores, part.passage.written, strict=True)
     return all(facts.contradicts(said, written) for score, written in about if score >= NEAR * best)

@@ -6,25 +6,22 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from rag.analysis import question_language
 from rag.conversation.follow_up import in_context, is_follow_up
 from rag.errors import QuestionRefused
 
 LONGEST_ID = 200  # characters: ids come from anybody
-LONGEST_ANSWER = 500  # characters kept of an answer
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Hold a question, what it meant in its conversation, and what its answer rests on."""
+    """Hold a question, what it meant in its conversation, and the pages its answer rests on."""
 
     question: str
     contextual: str
     pages: tuple[str, ...] = ()
-    chunks: tuple[str, ...] = ()
-    answer: str = ""
 
 
 class Conversations:
@@ -49,13 +46,12 @@ class Conversations:
             return self._kept.get(conversation_id, (0.0, ()))[1]
 
     def add(self, conversation_id: str, turn: Turn) -> None:
-        """Append a turn, its answer shortened. Raises: QuestionRefused for its id."""
+        """Append a turn. Raises: QuestionRefused for its id."""
         _check_id(conversation_id)
-        short = replace(turn, answer=turn.answer[:LONGEST_ANSWER])
         with self._lock:
             self._expire()
             _, before = self._kept.pop(conversation_id, (0.0, ()))
-            kept = (*before, short)[-self._turns :]
+            kept = (*before, turn)[-self._turns :]
             self._kept[conversation_id] = (time.monotonic() + self._expires_s, kept)
             while len(self._kept) > self._most:
                 self._kept.popitem(last=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection
+from functools import lru_cache
 
 from rag import analysis
 
@@ -111,7 +112,9 @@ DEFINED = re.compile(
     r"(?:est|sont|désigne|signifie|is|are|means)\b",
     re.IGNORECASE,
 )
+QUESTIONS_KEPT = 100  # each is asked about several times in a row
 DIGIT = re.compile(r"\d")
+FRAMES = (WHAT, WHY, WHERE, *(asks for asks, _ in MEASURES))
 CODE = re.compile(r"\b[A-Z]{1,4}-\d+\b|^\s*\d+[.)] ")
 
 
@@ -119,18 +122,21 @@ def asks_how(question: str) -> bool:
     """Say whether a question is answered by what to do."""
     if HOW.search(question):
         return True
-    asks = (*_frames(), WHETHER)
-    return bool(ORDER.search(question)) and not any(one.search(question) for one in asks)
+    if not ORDER.search(question):
+        return False
+    return not any(_framed(question)) and not WHETHER.search(question)
 
 
 def frame(question: str) -> str:
     """Return the words by which a question asks for a kind of thing: « quelle date limite »."""
-    found = (pattern.search(question) for pattern in _frames())
-    return next((match.group() for match in found if match), "")
+    return next(filter(None, _framed(question)), "")
 
 
-def _frames() -> tuple[re.Pattern[str], ...]:
-    return (WHAT, WHY, WHERE, *(asks for asks, _ in MEASURES))
+@lru_cache(maxsize=QUESTIONS_KEPT)
+def _framed(question: str) -> tuple[str, ...]:
+    """Return what each of `FRAMES` finds in a question, empty where it finds nothing."""
+    found = (pattern.search(question) for pattern in FRAMES)
+    return tuple(match.group() if match else "" for match in found)
 
 
 def giving(question: str, stems: Collection[str]) -> Callable[[str], float]:
@@ -138,12 +144,15 @@ def giving(question: str, stems: Collection[str]) -> Callable[[str], float]:
 
     ``stems`` are those of the question's words, to tell what is defined.
     """
-    if WHAT.search(question):
+    what, why, where, *measures = _framed(question)
+    if what:
         return lambda text: 1.5 * _defines(CODE.sub("", text), stems)
-    if WHERE.search(question) and not WHY.search(question):
+    if where and not why:
         return lambda text: 1.0 if PATH.search(text) else 0.5 * bool(PLACE.search(text))
-    measure = next((gives for asks, gives in MEASURES if asks.search(question)), None)
-    if measure and not WHY.search(question):
+    measure = next(
+        (gives for asked, (_, gives) in zip(measures, MEASURES, strict=True) if asked), None
+    )
+    if measure and not why:
         return lambda text: _measured(CODE.sub("", text), measure)
     plain = ((WHY, CAUSE), (WHETHER, VERDICT), (HOW, DO), (ORDER, DO))
     gives = next((gives for asks, gives in plain if asks.search(question)), None)

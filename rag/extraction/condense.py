@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from rag import analysis
-from rag.extraction.asked import frame
+from rag.extraction.asked import QUESTIONS_KEPT, frame
 from rag.extraction.sentences import Unit, joined, length, split_units, with_heads
 
 ALIKE = 0.7  # what a word of the same root counts: « ouiller » for « ouillage »
@@ -17,6 +18,7 @@ FRAME = 0.5  # what a word counts by which the question asks: « prix », « dé
 NEAR = 0.25  # what the better neighbour's score is worth
 MOST_WORDS = 40  # of a question
 SHORTEST_ROOT = 4  # letters
+PAGES_KEPT = 500
 LONGEST_ENDING = 4
 CLAUSE_END = re.compile(r"[,;:.!?…](?=\s)")
 
@@ -33,10 +35,7 @@ def condense(text: str, question: str, lang: str, longest: int) -> str:
     units = split_units(text)
     if not units:
         return text[:longest].strip()
-    asked = Asked(question)
-    held = words_held([unit.text for unit in units], asked, lang)
-    scores = smoothed(coverage(units, asked, held))
-    scores = [score + FIRST * (1 - i / len(units)) for i, score in enumerate(scores)]
+    scores = _scores(text, question, lang)
     order = sorted(range(len(units)), key=lambda i: (-scores[i], i))
     kept: set[int] = set()
     for position in order:
@@ -47,6 +46,16 @@ def condense(text: str, question: str, lang: str, longest: int) -> str:
         fitting = (kept | more for more in options if length(units, kept | more) <= longest)
         kept = next(fitting, kept)
     return joined(units, kept) or cut(units[order[0]].text, longest)
+
+
+@lru_cache(maxsize=QUESTIONS_KEPT)
+def _scores(text: str, question: str, lang: str) -> list[float]:
+    """Return how much each unit of a text bears on a question; it is fitted in several tries."""
+    units = split_units(text)
+    asked = asked_of(question)
+    held = words_held([unit.text for unit in units], asked, lang)
+    scores = smoothed(coverage(units, rarity(asked, held), held))
+    return [score + FIRST * (1 - i / len(units)) for i, score in enumerate(scores)]
 
 
 class Asked:
@@ -60,44 +69,67 @@ class Asked:
         self.stems = frozenset(stem for forms in self.forms.values() for stem in forms)
 
 
+@lru_cache(maxsize=QUESTIONS_KEPT)
+def asked_of(question: str) -> Asked:
+    """Return a question's words, which are compared with several pages in a row."""
+    return Asked(question)
+
+
 def coverage(
     units: Sequence[Unit],
-    asked: Asked,
+    weights: Mapping[str, float],
     held: Sequence[Mapping[str, float]],
     around: Sequence[Mapping[str, float]] = (),
 ) -> list[float]:
     """Return how much of the question each unit holds, in [0, 1].
 
-    ``held`` are the units' `words_held`. Words weigh by their rarity among the units; those of a
-    unit's lead-in and header row count by `HEAD`, those of ``around`` as much as it says.
+    ``held`` are the units' `words_held`, ``weights`` their `rarity`. The words of a unit's lead-in
+    and header row count by `HEAD`, those of ``around`` as much as it says.
     """
-    weights = _rarity(asked, held)
     total = sum(weights.values()) or 1.0
     scores = []
     for i, unit in enumerate(units):
-        heads = [held[head] for head in unit.heads]
-        near = around[i] if around else {}
-        credit = (
-            weight * max(held[i].get(word, 0.0), near.get(word, 0.0), _lent(word, heads))
-            for word, weight in weights.items()
-        )
-        scores.append(sum(credit) / total)
+        lent = dict(around[i]) if around else {}
+        for word, credit in held[i].items():
+            lent[word] = max(credit, lent.get(word, 0.0))
+        for head in unit.heads:
+            for word, credit in held[head].items():
+                lent[word] = max(HEAD * credit, lent.get(word, 0.0))
+        met = (weight * lent[word] for word, weight in weights.items() if word in lent)
+        scores.append(sum(met) / total)
     return scores
 
 
 def words_held(texts: Sequence[str], asked: Asked, lang: str) -> list[dict[str, float]]:
     """Return which words of the question each text holds: 1, or `ALIKE` for a same root."""
-    stems = [set(analysis.stems(text, lang)) for text in texts]
-    every = set().union(*stems)
+    stems, by_root = _stemmed(tuple(texts), lang)
     found: list[dict[str, float]] = [{} for _ in texts]
     for word, forms in asked.forms.items():
-        alike = {stem for stem in every if any(_same_root(form, stem) for form in forms)}
+        alike = {
+            stem
+            for form in forms
+            for stem in by_root.get(form[:SHORTEST_ROOT], ())
+            if _same_root(form, stem)
+        }
         for held, one in zip(stems, found, strict=True):
             if not held.isdisjoint(forms):
                 one[word] = 1.0
-            elif not held.isdisjoint(alike):
+            elif alike and not held.isdisjoint(alike):
                 one[word] = ALIKE
     return found
+
+
+@lru_cache(maxsize=PAGES_KEPT)
+def _stemmed(
+    texts: tuple[str, ...], lang: str
+) -> tuple[list[frozenset[str]], dict[str, tuple[str, ...]]]:
+    """Return the stems of each text, and those of all by their first letters."""
+    stems = [frozenset(analysis.stems(text, lang)) for text in texts]
+    by_root: dict[str, tuple[str, ...]] = {}
+    for stem in frozenset().union(*stems):
+        root = stem[:SHORTEST_ROOT]
+        by_root[root] = (*by_root.get(root, ()), stem)
+    return stems, by_root
 
 
 def cut(text: str, longest: int) -> str:
@@ -117,7 +149,7 @@ def cut(text: str, longest: int) -> str:
     return f"{' '.join(words)} …" if longest > 2 else text[:longest]
 
 
-def _rarity(asked: Asked, held: Sequence[Mapping[str, float]]) -> dict[str, float]:
+def rarity(asked: Asked, held: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Return the weight of each word, higher the fewer units hold it.
 
     A word that stands nowhere weighs too: what the others tell is then worth less.
@@ -126,10 +158,6 @@ def _rarity(asked: Asked, held: Sequence[Mapping[str, float]]) -> dict[str, floa
         word: counts * math.log(1 + len(held) / (1 + sum(word in one for one in held)))
         for word, counts in asked.counts.items()
     }
-
-
-def _lent(word: str, heads: Sequence[Mapping[str, float]]) -> float:
-    return max((HEAD * head.get(word, 0.0) for head in heads), default=0.0)
 
 
 def _same_root(one: str, other: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rag.extraction.asked import asks_how, giving
-from rag.extraction.condense import HEAD, Asked, coverage, smoothed, words_held
+from rag.extraction.condense import HEAD, Asked, asked_of, coverage, rarity, smoothed, words_held
 from rag.extraction.sections import Section, has_steps, sections_of
 from rag.extraction.sentences import Unit, joined, leans, length, with_heads
 from rag.types import Chunk, Hit
@@ -60,15 +60,17 @@ def _scored(
     how: bool,
 ) -> list[Section]:
     """Return the sections with the scores of their units, rarity taken over the whole page."""
-    asked = Asked(question)
+    asked = asked_of(question)
     lang = hits[0].chunk.lang
     units = _flat(sections)
     held = words_held([unit.text for unit in units], asked, lang)
     gives = giving(question, asked.stems)
     bonus = [KIND_BONUS * gives(unit.text) for unit in units]
     around = [near for s in sections for near in [_around(s, asked, how)] * len(s.units)]
-    within = [a + b for a, b in zip(coverage(units, asked, held), bonus, strict=True)]
-    overall = [a + b for a, b in zip(coverage(units, asked, held, around), bonus, strict=True)]
+    weights = rarity(asked, held)
+    alone, together = coverage(units, weights, held), coverage(units, weights, held, around)
+    within = [a + b for a, b in zip(alone, bonus, strict=True)]
+    overall = [a + b for a, b in zip(together, bonus, strict=True)]
     scored = []
     start = 0
     for section in sections:
@@ -78,7 +80,7 @@ def _scored(
         inner = tuple(
             score + first for score, first in zip(within[part], _firstness(section), strict=True)
         )
-        scored.append(replace(section, within=inner, overall=raised))
+        scored.append(Section(section.chunks, section.units, inner, raised))
     return scored
 
 
@@ -93,7 +95,7 @@ def _flat(sections: Sequence[Section]) -> list[Unit]:
     for section in sections:
         shift = len(units)
         units.extend(
-            replace(unit, heads=tuple(head + shift for head in unit.heads))
+            replace(unit, heads=tuple(head + shift for head in unit.heads)) if unit.heads else unit
             for unit in section.units
         )
     return units

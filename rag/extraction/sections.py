@@ -46,7 +46,7 @@ def sections_of(hits: Sequence[Hit], page: Sequence[Chunk]) -> list[Section]:
     for i in sorted(range(len(groups)), key=lambda i: _order(groups[i], best.id, found)):
         group = _from_best(groups[i], best.id)
         left -= sum(len(chunk.text) for chunk in group)
-        units = tuple(split_units(_text(group)))
+        units = split_units(_text(group))
         if units and (left >= 0 or not sections):
             sections[i] = Section(group, units)
     empty = Section((best,), (Unit(best.text, "sentence", 0),))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import Literal
 
@@ -23,6 +24,7 @@ ABBREVIATED = re.compile(
     r"|réf|chap|approx|Mr|Mrs|Ms|e\.g|i\.e|No|Fig|Verr"
     r"|(?:[Ff]igure|[Tt]able(?:au)?|[Ss]ection|[Cc]hapi?t(?:re|er)|[Pp]rocédure) [\d.]*\d))\.\s*$"
 )
+TEXTS_KEPT = 1_000  # a page's text comes again with other questions
 VERDICT = 30  # characters: a sentence as short as « Non, pas après validation. »
 PAIRS = (("«", "»"), ("“", "”"), ("(", ")"), ("[", "]"))
 # a sentence that leans on the one before it
@@ -51,7 +53,8 @@ class Unit:
     first: int = -1
 
 
-def split_units(text: str) -> list[Unit]:
+@lru_cache(maxsize=TEXTS_KEPT)
+def split_units(text: str) -> tuple[Unit, ...]:
     """Return the units of a text in order; what is nested under an item stays with it."""
     units: list[Unit] = []
     lines = text.split("\n")
@@ -62,7 +65,7 @@ def split_units(text: str) -> list[Unit]:
             units.extend(Unit(part, "sentence", start) for part in sentences(lines[start]))
         else:
             _add_listing(units, lines, kind, start, end)
-    return units
+    return tuple(units)
 
 
 def sentences(line: str) -> list[str]:

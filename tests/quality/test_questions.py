@@ -52,3 +52,8 @@ def test_most_questions_without_an_answer_are_refused(retrieved):
 def test_few_questions_with_an_answer_are_refused(retrieved):
     answered = [gate.answers(r.evidence) for asked, r in retrieved if asked["page"] is not None]
     assert sum(answered) / len(answered) >= 0.90
+
+
+def test_a_question_is_told_as_it_was_searched(retriever):
+    assert "barrique" in retriever.retrieve("ouillage barique").question
+    assert retriever.retrieve("Comment créer un client ?").question == "Comment créer un client ?"

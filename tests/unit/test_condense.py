@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 
 import pytest
 
@@ -176,11 +175,3 @@ def test_a_last_resort_cut_ends_at_a_word_and_not_before_a_path_goes_on(longest)
     end = cut(text, longest)
     assert len(end) <= longest
     assert end.endswith("…") and not end.removesuffix(" …").endswith(">")
-
-
-def test_a_chunk_takes_a_few_milliseconds_of_one_core():
-    condense(TABLE, "Que veut dire E-717 ?", "fr", 400)
-    start = time.process_time()
-    for n in range(20):
-        condense(TABLE, f"Que veut dire E-{700 + n} ?", "fr", 400)
-    assert (time.process_time() - start) / 20 < 0.02

@@ -1,0 +1,189 @@
+"""A chunk cut and counted, once however often it is found, to check sentences in a moment.
+
+What is kept of a chunk depends on it alone: never on an answer or on the other passages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Protocol, TypeAlias
+
+import numpy
+from numpy.typing import NDArray
+
+from rag.analysis import fold, query_stems, words
+from rag.checking import facts
+from rag.extraction.sentences import split_units
+from rag.types import Chunk, Vectors
+
+Places: TypeAlias = NDArray[numpy.int64]
+CHUNKS_READ = 1_000  # kept: some 60 KB each
+CHUNKS_ENCODED = 128  # kept: some 200 KB each
+
+
+class WordEncoder(Hashable, Protocol):
+    """Turn words and short texts into vectors of one space, in any language, in microseconds."""
+
+    def encode_passages(self, texts: Sequence[str]) -> Vectors:
+        """Encode texts: (n, dimension) float32, unit rows; zeros for no text."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Groups:
+    """Hold columns group after group; a group without any holds the column of nothing."""
+
+    columns: Places
+    starts: Places
+
+    @classmethod
+    def of(cls, groups: Iterable[Iterable[int]], nothing: int) -> Groups:
+        """Lay groups one after the other; ``nothing`` is the column of nothing."""
+        columns: list[int] = []
+        starts: list[int] = []
+        for group in groups:
+            starts.append(len(columns))
+            columns += sorted(group) or [nothing]
+        return cls(numpy.array(columns, numpy.int64), numpy.array(starts, numpy.int64))
+
+    def best(self, matched: Vectors) -> Vectors:
+        """Return the highest value in each group: (rows, columns) to (rows, groups)."""
+        if not self.starts.size:
+            return numpy.zeros((len(matched), 0), matched.dtype)
+        return numpy.maximum.reduceat(matched.take(self.columns, axis=1), self.starts, axis=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """Hold a sentence, step or row of a passage. Words are numbers of its vocabulary."""
+
+    line: int
+    text: str
+    words: frozenset[int]
+    denied: frozenset[int]
+    numbers: frozenset[str]
+    measures: frozenset[tuple[str, str]]
+    clauses: tuple[tuple[frozenset[int], frozenset[str]], ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Passage:
+    """Hold what a whole passage names, its title and headings with it.
+
+    The column after the last word is that of no word; the columns after the last unit are those
+    of no unit and of the headings, and ``said`` holds the words of each.
+    ``by_stem`` are the numbers of the words of each stem; ``counts`` tells how many units hold
+    each word. ``clauses`` are the words of all clauses that tell something, ``written`` all words
+    of each, folded. ``windows`` are the single units and the pairs of neighbours; without units,
+    that of no unit.
+    """
+
+    lang: str
+    vocabulary: tuple[str, ...]
+    units: tuple[Unit, ...]
+    heading: frozenset[int]
+    denied: frozenset[int]
+    flat: str
+    capitals: frozenset[str]
+    steps: frozenset[tuple[str, str]]
+    codes: frozenset[str]
+    by_stem: dict[str, tuple[int, ...]]
+    counts: tuple[int, ...]
+    said: Groups
+    windows: Places
+    clauses: Groups
+    written: tuple[frozenset[str], ...]
+
+
+@lru_cache(maxsize=CHUNKS_READ)
+def read_passage(chunk: Chunk) -> Passage:
+    """Return what a chunk says and names."""
+    numbers: dict[str, int] = {}
+    pieces = split_units(chunk.text)
+    units = []
+    for piece in pieces:
+        heads = [pieces[head].text for head in piece.heads if pieces[head].kind == "header"]
+        units.append(_unit(numbers, piece.line, piece.text, " ".join(heads)))
+    heading = _numbered(numbers, facts.telling(chunk.path))
+    whole = f"{chunk.path}\n{chunk.text}"
+    clauses = [clause for unit in units for clause in unit.clauses if clause[0]]
+    return Passage(
+        lang=chunk.lang,
+        vocabulary=tuple(numbers),
+        units=tuple(units),
+        heading=heading,
+        denied=_denied(numbers, chunk.path),
+        flat=flat(whole),
+        capitals=frozenset(facts.capitalised(whole)),
+        steps=frozenset(facts.menu_steps(whole)),
+        codes=frozenset(facts.codes(whole)),
+        by_stem=_by_stem(numbers),
+        counts=_counts(units, len(numbers)),
+        said=Groups.of([*(unit.words for unit in units), (), heading], len(numbers)),
+        windows=_windows(len(units)),
+        clauses=Groups.of([held for held, _ in clauses], len(numbers)),
+        written=tuple(written for _, written in clauses),
+    )
+
+
+@lru_cache(maxsize=CHUNKS_ENCODED)
+def encoded_passage(encoder: WordEncoder, chunk: Chunk) -> tuple[Vectors, Vectors]:
+    """Return the vectors of a chunk's vocabulary and of its units: (words, d), (units, d)."""
+    passage = read_passage(chunk)
+    texts = (*passage.vocabulary, *(unit.text for unit in passage.units))
+    vectors = encoder.encode_passages(texts)
+    count = len(passage.vocabulary)
+    return vectors[:count], vectors[count:]
+
+
+def flat(text: str) -> str:
+    """Return the folded words of a text between single spaces, one before and one after."""
+    return f" {' '.join(map(fold, words(text)))} "
+
+
+def _unit(numbers: dict[str, int], line: int, text: str, header: str) -> Unit:
+    whole = f"{text} {header}"
+    return Unit(
+        line=line,
+        text=text,
+        words=_numbered(numbers, facts.telling(whole)),
+        denied=_denied(numbers, text),
+        numbers=frozenset(facts.numbers(whole)),
+        measures=frozenset(facts.measures(whole)),
+        clauses=tuple(
+            (_numbered(numbers, facts.telling(clause)), frozenset(map(fold, facts.spoken(clause))))
+            for clause in facts.clauses(text)
+        ),
+    )
+
+
+def _numbered(numbers: dict[str, int], told: Iterable[str]) -> frozenset[int]:
+    return frozenset(numbers.setdefault(word, len(numbers)) for word in told)
+
+
+def _denied(numbers: dict[str, int], text: str) -> frozenset[int]:
+    denied = facts.negated(text)
+    return _numbered(numbers, (word for word in facts.telling(text) if fold(word) in denied))
+
+
+def _by_stem(vocabulary: Iterable[str]) -> dict[str, tuple[int, ...]]:
+    found: dict[str, tuple[int, ...]] = {}
+    for number, word in enumerate(vocabulary):
+        for stem in query_stems(word):
+            found[stem] = (*found.get(stem, ()), number)
+    return found
+
+
+def _counts(units: Iterable[Unit], size: int) -> tuple[int, ...]:
+    counts = numpy.zeros(size, numpy.int32)
+    for unit in units:
+        counts[list(unit.words)] += 1
+    return tuple(counts.tolist())
+
+
+def _windows(count: int) -> Places:
+    """Return the first and the last unit of each window, the same one for a single unit: (2, n)."""
+    left = [*range(count), *range(count - 1)] or [0]
+    right = [*range(count), *range(1, count)] or [0]
+    return numpy.array([left, right], numpy.int64)
