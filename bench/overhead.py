@@ -5,8 +5,8 @@
 
 A retriever that finds the same five chunks at once, an encoder of zeros, a model that writes one
 token at once, no cache; the rest is what ships: language, gate, extract, prompt, slot, budget,
-check. Twenty questions are asked in turn. `retriever_ms` is what the shipped retriever adds over a
-store that answers at once: spelling, fusion, reading of the legs.
+check. No question is asked twice, pages are. `retriever_ms` is what the shipped retriever adds over
+a store that answers at once: spelling, fusion, reading of the legs.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ import json
 import pstats
 import sys
 import time
-from collections.abc import AsyncGenerator, Sequence
-from itertools import cycle, islice
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from itertools import cycle, islice, product
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,11 @@ QUESTIONS = (
     "Comment relancer une facture impayée ?",
     "Quelle remise accorder à partir de six cartons ?",
 )
+WHERE = (
+    "pour un caviste|pour un particulier|depuis la fiche|depuis la liste|dans le menu|"
+    "chez un client étranger|sur la tablette|avec un code|sans adresse|après une erreur"
+).split("|")
+WHEN = ("aujourd'hui", "avant la fin du mois", "cette année", "après la livraison", "en avance")
 TEXTS = (
     """Ouvrez Ventes > Clients, puis cliquez sur Nouveau. La fiche d'un client s'ouvre.
 1. Saisissez son nom et son adresse.
@@ -182,7 +187,7 @@ async def measure(asks: int) -> dict[str, Any]:
     retriever: Any = FixedRetriever()
     writer = Writer(OneToken(), SpeedBook(), timeout_s=10.0)
     assistant = Assistant(store, retriever, writer, timeout_s=10.0, encoder=ZeroEncoder())
-    questions = cycle(QUESTIONS)
+    questions = different_questions()
     for question in islice(questions, 2 * len(QUESTIONS)):
         await time_question(assistant, question)
     start = time.process_time()
@@ -199,11 +204,17 @@ async def measure(asks: int) -> dict[str, Any]:
     }
 
 
+def different_questions() -> Iterator[str]:
+    """Yield a thousand questions, none twice, again and again."""
+    for when, where, question in cycle(product(WHEN, WHERE, QUESTIONS)):
+        yield f"{question.rstrip(' ?')} {where} {when} ?"
+
+
 def retrievals(store: Any, asks: int) -> list[float]:
     """Return the milliseconds that each search of the shipped retriever takes by itself."""
     retriever = Retriever(store, ZeroEncoder(), None, None, META)
     times = []
-    for question in islice(cycle(QUESTIONS), asks):
+    for question in islice(different_questions(), asks):
         start = time.perf_counter()
         retriever.retrieve(question)
         times.append(since_ms(start))

@@ -67,9 +67,11 @@ def print_answer(answer: Any, lang: str, *, seen: bool = False) -> None:
 
     if not seen:
         click.echo(printable(answer.text))
-    if answer.degraded and answer.answered:
+    if answer.reason and answer.answered:
         reason = message("degraded", lang, reason=answer.reason)
         click.secho(f"\n{printable(reason)}", fg="yellow")
+    elif answer.unsupported and answer.answered:
+        click.secho(f"\n{message('dropped', lang)}", dim=True)
     if answer.truncated:
         click.secho(f"\n{message('truncated', lang)}", fg="yellow")
     if answer.sources:

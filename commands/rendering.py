@@ -63,7 +63,7 @@ class Screen:
         """Show what is left to say: the text where it is not there yet, the sources."""
         if self._streamed:
             click.echo("")
-        replaces = answer.degraded or not answer.answered
+        replaces = answer.reason is not None or not answer.answered
         seen = answer.text == self._extract or (self._streamed and not replaces)
         if self._extract and not seen:
             click.echo("")

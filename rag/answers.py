@@ -61,8 +61,9 @@ def extract_answer(
     """
     shown = sources_of([context.extract.hit])
     said = messages.message(reason, context.lang)
-    answer = _answer(context, context.extract.text, shown, written or Written())
-    return replace(answer, degraded=degraded, reason=said, model=None, truncated=False)
+    written = replace(written, model="") if written else Written()
+    text = context.extract.text
+    return _answer(context, text, shown, written, degraded=degraded, reason=said)
 
 
 def nothing_found(retrieval: Retrieval, lang: str, deadline: Deadline) -> Answer:
@@ -114,6 +115,8 @@ def _answer(
     written: Written,
     *,
     truncated: bool = False,
+    degraded: bool = False,
+    reason: str | None = None,
 ) -> Answer:
     effective = _best(sources).page
     record = context.pages.get(effective)
@@ -126,9 +129,11 @@ def _answer(
         actions=record.actions if record else (),
         legs=_legs(context.retrieval.hits),
         timings=_timings(context, written),
+        degraded=degraded,
+        reason=reason,
         truncated=truncated,
         unsupported=written.dropped,
-        model=written.model,
+        model=written.model or None,
         usage=written.usage,
     )
 

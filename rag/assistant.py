@@ -28,7 +28,7 @@ from rag.extraction.extract import extract_answer as extract_from
 from rag.prompt import Draft
 from rag.retriever import Retriever, check_length
 from rag.search import Search
-from rag.types import Answer, CompleteEvent, Event, SourcesEvent, Store
+from rag.types import Answer, CompleteEvent, Event, Hit, SourcesEvent, Store
 from rag.writing.once import Writing, replayed, write_once
 from rag.writing.transcript import Transcript
 
@@ -87,7 +87,7 @@ class Assistant:
 
         ``page`` is the page that the asker is on; ``conversation_id`` keeps what was asked before,
         so that a follow-up is understood. The chunks' contents, joined, are the answer's text,
-        unless that is degraded: it then replaces them.
+        unless it has a ``reason`` or answers nothing: it then replaces them.
 
         Raises: QuestionRefused for a question over `LONGEST_QUESTION` characters or an id that is
         too long; IndexMissing and IndexMismatch, which only the operator can cure. A store or
@@ -152,8 +152,8 @@ class Assistant:
         if self._writer is None:
             yield CompleteEvent(extract_answer(context, "off"))
             return
-        found = context.retrieval
-        draft = Draft(question, found.hits, request.lang, request.conversation, found.question)
+        searched = context.retrieval.question
+        draft = Draft(question, _read_hits(context), request.lang, request.conversation, searched)
         transcript = Transcript(context, self._encoder)
         events = write_once(self._writer, self._flight, request, draft, transcript)
         async with aclosing(events):
@@ -184,6 +184,13 @@ class Assistant:
 
 def _total(deadline: Deadline) -> dict[str, float]:
     return {"total_ms": round(deadline.spent_s() * 1000, 1)}
+
+
+def _read_hits(context: Context) -> tuple[Hit, ...]:
+    """Return the hits that the model reads, the passage of the extract first."""
+    best, hits = context.extract.hit, context.retrieval.hits
+    others = [hit for hit in hits if hit.chunk.id != best.chunk.id]
+    return (best, *others)[: len(hits)]
 
 
 def _request(question: str, lang: str, page: str | None, k: int, turns: Sequence[Turn]) -> Request:

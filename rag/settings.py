@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     JsonConfigSettingsSource,
@@ -182,6 +182,13 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("ELASTICSEARCH_VERIFY_CERTS"),
         description="Whether the server's certificate is checked",
     )
+
+    @field_validator("model")
+    @classmethod
+    def _named(cls, name: str) -> str:
+        if not name.strip():
+            raise ValueError("it names no model; write one, for example HELP_MODEL=phi3:mini")
+        return name.strip()
 
     @classmethod
     def settings_customise_sources(

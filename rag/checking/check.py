@@ -143,8 +143,7 @@ def says_nothing(text: str) -> bool:
     """Say whether the model wrote, in whatever form, only that the pages do not answer."""
     plain, _ = without_citations(text)
     parts = [part for part in SENTENCE.split(plain) if re.search(r"\w", part)]
-    refusals = {_bare(REFUSAL), _bare(REFUSAL_ENGLISH)}
-    denials = [bool(NOT_SAID.search(part)) or _bare(part) in refusals for part in parts]
+    denials = [bool(NOT_SAID.search(part)) or _bare(part) in REFUSALS for part in parts]
     return any(denials) and all(
         denied or _is_apology(part) for denied, part in zip(denials, parts, strict=True)
     )
@@ -156,3 +155,6 @@ def _is_apology(text: str) -> bool:
 
 def _bare(text: str) -> str:
     return re.sub(r"\W+", " ", text).strip().casefold()
+
+
+REFUSALS = frozenset({_bare(REFUSAL), _bare(REFUSAL_ENGLISH)})

@@ -89,13 +89,13 @@ def coverage(
     total = sum(weights.values()) or 1.0
     scores = []
     for i, unit in enumerate(units):
-        lent = dict(around[i]) if around else {}
-        for word, credit in held[i].items():
+        lent = dict(held[i])
+        for word, credit in around[i].items() if around else ():
             lent[word] = max(credit, lent.get(word, 0.0))
         for head in unit.heads:
             for word, credit in held[head].items():
                 lent[word] = max(HEAD * credit, lent.get(word, 0.0))
-        met = (weight * lent[word] for word, weight in weights.items() if word in lent)
+        met = [weight * lent[word] for word, weight in weights.items() if word in lent]
         scores.append(sum(met) / total)
     return scores
 

@@ -13,11 +13,29 @@ import ollama
 
 from rag.deadline import Deadline
 from rag.errors import DeadlineExceeded, ModelUnavailable
+from rag.generators.failures import is_address, shown, told_apart
 from rag.prompt import Prompt
 from rag.types import Usage
 
 CONNECT_S = 2.0
+SEE = "See what `ollama serve` says."
+CURES = {
+    400: "Correct HELP_MODEL: `ollama list` names the models that are there.",
+    401: "Correct the name and password in OLLAMA_URL.",
+    403: "Correct the name and password in OLLAMA_URL.",
+    429: "Ask less often.",
+    503: "Ask again later, or raise OLLAMA_MAX_QUEUE where Ollama is started.",
+}
 NANOSECONDS = 1e9
+# a line that is JSON but no object ends in the last two
+FAULTS = (
+    httpx.HTTPError,
+    ollama.ResponseError,
+    ConnectionError,
+    ValueError,
+    AttributeError,
+    TypeError,
+)
 
 
 class OllamaGenerator:
@@ -35,6 +53,7 @@ class OllamaGenerator:
         """Return the model's name."""
         return self._model
 
+    @told_apart
     async def stream(self, prompt: Prompt, deadline: Deadline) -> AsyncGenerator[str | Usage, None]:
         """Yield the answer's pieces, then its usage. Raises: ModelUnavailable, DeadlineExceeded."""
         last: ollama.ChatResponse | None = None
@@ -48,16 +67,19 @@ class OllamaGenerator:
                     while part := await _next(parts, deadline):
                         if part.message.content:
                             yield part.message.content
-                        last = part if part.done else None
+                        if part.done:  # a server may leave the connection open
+                            last = part
+                            break
             yield self._usage(last)
         except TimeoutError:
             raise DeadlineExceeded(f"{self._model} did not end in time") from None
-        except (httpx.HTTPError, ollama.ResponseError, ConnectionError, ValueError) as error:
+        except FAULTS as error:
             raise self._explain(error) from error
 
     def _usage(self, last: ollama.ChatResponse | None) -> Usage:
         if last is None:
-            raise ModelUnavailable(f"{self._model} at {self._url} broke off.", "failed")
+            url = shown(self._url)
+            raise ModelUnavailable(f"{self._model} at {url} broke off. {SEE}", "failed")
         return Usage(
             prompt_tokens=last.prompt_eval_count or 0,
             output_tokens=last.eval_count or 0,
@@ -70,7 +92,10 @@ class OllamaGenerator:
     def _client(self, deadline: Deadline) -> ollama.AsyncClient:
         left_s = max(0.001, deadline.left_s())
         timeout = httpx.Timeout(left_s, connect=min(CONNECT_S, left_s))
-        return ollama.AsyncClient(host=self._url, timeout=timeout, verify=self._tls)
+        try:
+            return ollama.AsyncClient(host=self._url, timeout=timeout, verify=self._tls)
+        except httpx.InvalidURL as error:
+            raise ValueError(str(error)) from error
 
     def _request(self, prompt: Prompt) -> dict[str, Any]:
         return {
@@ -91,18 +116,36 @@ class OllamaGenerator:
         }
 
     def _explain(self, error: Exception) -> ModelUnavailable:
-        if isinstance(error, ollama.ResponseError) and error.status_code == 404:
-            cure = f"Fetch it: ollama pull {self._model}"
-            return ModelUnavailable(f"Ollama has no model {self._model}. {cure}", "missing")
+        url = shown(self._url)
+        if not is_address(self._url):
+            cure = "Correct it, for example: OLLAMA_URL=http://127.0.0.1:11434"
+            return ModelUnavailable(f"OLLAMA_URL is no server's address: {url}. {cure}", "refused")
+        if isinstance(error, ollama.ResponseError):
+            return self._explain_response(error, url)
         if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | ConnectionError):
             cure = "Start it (ollama serve) or correct OLLAMA_URL"
-            return ModelUnavailable(f"No Ollama answers at {self._url}. {cure}.", "refused")
+            return ModelUnavailable(f"No Ollama answers at {url}. {cure}.", "refused")
         if isinstance(error, httpx.TimeoutException):
             return ModelUnavailable(f"{self._model} did not answer in time.", "late")
-        return ModelUnavailable(f"{self._model} at {self._url} failed: {error}", "failed")
+        told = shown(str(error)) or type(error).__name__
+        return ModelUnavailable(f"{self._model} at {url} failed: {told}. {SEE}", "failed")
+
+    def _explain_response(self, error: ollama.ResponseError, url: str) -> ModelUnavailable:
+        told, status = shown(str(error.error)), error.status_code
+        if status == 404 and "model" in told.casefold():
+            cure = f"Fetch it: ollama pull {self._model}"
+            return ModelUnavailable(f"Ollama has no model {self._model}. {cure}", "missing")
+        if status == 404:
+            cure = "Correct OLLAMA_URL: Ollama's address has no path"
+            return ModelUnavailable(f"No Ollama answers at {url} ({told}). {cure}.", "refused")
+        cure = CURES.get(status, SEE)
+        return ModelUnavailable(f"{self._model} at {url} failed: {told}. {cure}", "failed")
 
 
 async def _next(parts: AsyncIterator[Any], deadline: Deadline) -> Any:
+    await asyncio.sleep(0)  # a flood of parts that are there already would never let others run
+    if not deadline.left_s():
+        raise TimeoutError
     try:
         async with asyncio.timeout(deadline.left_s()):
             return await anext(parts)

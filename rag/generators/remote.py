@@ -17,6 +17,7 @@ import httpx2
 
 from rag.deadline import Deadline
 from rag.errors import DeadlineExceeded, ModelUnavailable
+from rag.generators.failures import is_address, shown, told_apart
 from rag.prompt import Prompt, estimate_tokens, whole_tokens
 from rag.types import Usage
 
@@ -24,6 +25,7 @@ CONNECT_S = 2.0
 BILL_S = 0.5  # an answer that has ended waits no longer for its count of tokens
 CLOSE_S = 0.1
 MESSAGE_CHARACTERS = 300
+SEE = "See what the server's log says, or ask again."
 AT_LENGTH = {"length", "max_tokens", "model_context_window_exceeded"}
 FILTERED = {"content_filter", "refusal"}
 UNREACHABLE = (
@@ -121,6 +123,7 @@ class RemoteGenerator(ABC):
     def _read(self, event: Any) -> Part:
         """Return what an event says. Raises: any error of a wrong shape."""
 
+    @told_apart
     async def stream(self, prompt: Prompt, deadline: Deadline) -> AsyncGenerator[str | Usage, None]:
         """Yield the answer's pieces, then its usage. Raises: ModelUnavailable, DeadlineExceeded."""
         tally = Tally()
@@ -164,31 +167,43 @@ class RemoteGenerator(ABC):
 
     def _usage(self, tally: Tally, prompt: Prompt) -> Usage:
         if not tally.reason:
-            raise ModelUnavailable(f"{self.name} at {self._service.url} broke off.", "failed")
+            url = shown(self._service.url)
+            raise ModelUnavailable(f"{self.name} at {url} broke off. {SEE}", "failed")
         if tally.reason in FILTERED:
             message = f"{self.name} broke off: the provider's filter ({tally.reason})."
             raise ModelUnavailable(message, "failed")
         return tally.usage(prompt)
 
     def _explain(self, error: Exception) -> ModelUnavailable:
-        url, address, key = self._service.url, self._service.url_setting, self._service.key_setting
+        url, address = shown(self._service.url), self._service.url_setting
         cause = error if isinstance(error, TRANSPORT) else error.__cause__ or error
-        status = getattr(error, "status_code", None)
+        told = shown(f"{cause}")[:MESSAGE_CHARACTERS]
+        if not is_address(self._service.url):
+            message = f"{address} is no server's address: {url}. Correct it: https://HOST/v1"
+            return ModelUnavailable(message, "refused")
         if isinstance(cause, UNREACHABLE):
-            message = f"No server answers at {url} ({cause}). Start it or correct {address}."
+            message = f"No server answers at {url} ({told}). Start it or correct {address}."
             return ModelUnavailable(message, "refused")
         if isinstance(cause, httpx2.TimeoutException):
             return ModelUnavailable(f"{self.name} did not answer in time.", "late")
-        if status == 404:
-            message = f"{url} has no model {self._service.model}. Correct HELP_MODEL or {address}."
+        return self._explain_status(getattr(error, "status_code", None) or 0, told, url)
+
+    def _explain_status(self, status: int, told: str, url: str) -> ModelUnavailable:
+        service, address = self._service, self._service.url_setting
+        model, key = service.model, service.key_setting
+        if status == 404 and "model" in told.casefold():
+            message = f"{url} has no model {model}. Correct HELP_MODEL or {address}."
             return ModelUnavailable(message, "missing")
+        if status == 404:
+            message = f"No chat of this kind at {url} ({told}). Correct the path in {address}."
+            return ModelUnavailable(message, "refused")
         cures = {
-            401: f" Correct {key}.",
-            403: f" Correct {key}: it may not use this model.",
-            429: " Ask less often, or raise the account's limit.",
+            400: "Correct HELP_MODEL.",
+            401: f"Correct {key}.",
+            403: f"Correct {key}: it may not use this model.",
+            429: "Ask less often, or raise the account's limit.",
         }
-        told = f"{cause}"[:MESSAGE_CHARACTERS]
-        message = f"{self.name} at {url} failed: {told}.{cures.get(status or 0, '')}"
+        message = f"{self.name} at {url} failed: {told}. {cures.get(status, SEE)}"
         return ModelUnavailable(message, "failed")
 
 

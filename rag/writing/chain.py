@@ -43,7 +43,7 @@ class Chain:
                     try:
                         begun = await _begun(items, writer.name, deadline)
                     except ModelUnavailable as error:
-                        logger.warning("%s Now asked: %s.", error, fallback.name)
+                        logger.warning("%s Now asked: %s.", _sentence(error), fallback.name)
                         continue
                     for item in begun:
                         yield item
@@ -73,4 +73,10 @@ async def _begun(items: AsyncGenerator[Item, None], name: str, deadline: Deadlin
                     return begun
     except TimeoutError:
         raise ModelUnavailable(f"{name} wrote nothing within {limit_s:.1f} s.", "late") from None
-    raise ModelUnavailable(f"{name} ended without a word.", "failed")
+    raise ModelUnavailable(f"{name} ended without a word.", "silent")
+
+
+def _sentence(error: ModelUnavailable) -> str:
+    """Return what an error says, with a full stop: it may end in a command."""
+    told = str(error).rstrip()
+    return told if told.endswith((".", "!", "?")) else f"{told}."

@@ -6,6 +6,7 @@ The figures are kept by model in the data folder, so that a command that runs on
 from __future__ import annotations
 
 import logging
+import math
 import os
 import tempfile
 import threading
@@ -133,7 +134,9 @@ def _read(path: Path) -> dict[str, Speed]:
     with suppress(OSError, ValueError, TypeError, AttributeError):
         for model, values in orjson.loads(path.read_bytes()).items():
             speed = Speed(**values)
-            if min(speed.prompt_tokens_per_s, speed.output_tokens_per_s) > 0:
+            numbers = [float(value) for value in values.values()]
+            positive = min(speed.prompt_tokens_per_s, speed.output_tokens_per_s) > 0
+            if positive and all(map(math.isfinite, numbers)):
                 speeds[model] = speed
     return speeds
 

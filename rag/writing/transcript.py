@@ -18,6 +18,7 @@ class Transcript:
         self._written = Written()
         self._raw: list[str] = []
         self._shown: list[str] = []
+        self._held = ""
         self._sentences: SentenceFilter | None = None
         self.reason = ""
 
@@ -63,14 +64,19 @@ class Transcript:
         raw = "".join(self._raw).strip()
         if raw and says_nothing(raw):
             return nothing_found(self.context.retrieval, self.context.lang, self.context.deadline)
-        if self._written.text and self.reason != "cut" and not self.wrong_language:
-            return written_answer(self.context, self._written)
         if self.wrong_language:
             return extract_answer(self.context, "language", self._written, degraded=False)
+        if self._written.text and self.reason != "cut":
+            return written_answer(self.context, self._written)
         if raw and not self.reason:
             return extract_answer(self.context, "unsupported", self._written, degraded=False)
         return extract_answer(self.context, self.reason or "silent", self._written)
 
     def _released(self, text: str) -> str:
-        self._shown.append(text)
-        return text
+        """Hold what says nothing of the pages (« Voici comment faire : ») until something does."""
+        self._held += text
+        if self._sentences is None or not self._sentences.cited:
+            return ""
+        shown, self._held = self._held, ""
+        self._shown.append(shown)
+        return shown

@@ -9,6 +9,7 @@ import re
 import secrets
 import time
 from collections.abc import AsyncGenerator, Coroutine
+from concurrent.futures import Future
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
@@ -17,6 +18,7 @@ from rag.errors import DeadlineExceeded, HelpError, ModelUnavailable
 from rag.generators import Generator
 from rag.prompt import MARK, RULES, Draft, Prompt, build_prompt, fixed_tokens, whole_tokens
 from rag.types import Usage
+from rag.writing.background import Background
 from rag.writing.budget import SHORTEST_ANSWER, SHORTEST_PASSAGES, Budget, fit
 from rag.writing.slots import Slots
 from rag.writing.speed import SpeedBook
@@ -63,7 +65,7 @@ class Writer:
         self._count = slots
         self._slots = Slots(slots)
         self._keep_alive_s = seconds(keep_alive)
-        self._probes: set[asyncio.Task[bool]] = set()
+        self._probes: set[Background] = set()
         self._last_prompt = ""
         self._reason = "resting"
 
@@ -104,14 +106,12 @@ class Writer:
         """
         if not await self._slots.take(0.0):
             return False
-        return await self._probe(self._warm_up(), "loading")
+        return await asyncio.wrap_future(self._probe(self._warm_up(), "loading"))
 
     async def close(self) -> None:
         """End the probes that are under way."""
-        probes = list(self._probes)
-        for probe in probes:
-            probe.cancel()
-        await asyncio.gather(*probes, return_exceptions=True)
+        for probe in list(self._probes):
+            await probe.cancel()
 
     async def _take_slot(self, deadline: Deadline) -> None:
         if len(self._probes) >= self._count and self._reason == "resting":
@@ -143,7 +143,7 @@ class Writer:
         if time.time() - speed.measured_at > REMEASURE_S:
             # with nobody waiting: the machine may have been busy when it was measured
             run.measured = True
-            self._probe(self._one_token(replace(prompt, answer_tokens=1)))
+            self._probe(self._one_token(prompt))
         raise ModelUnavailable(
             f"{self.name} reads {speed.prompt_tokens_per_s:.0f} tokens/s and writes"
             f" {speed.output_tokens_per_s:.0f}: no answer fits in {deadline.left_s():.1f} s. Raise"
@@ -211,7 +211,7 @@ class Writer:
         if run.first_s is None:
             return
         ratio = self._speeds.of(self.name).tokens_per_estimate
-        output_s = run.waited_s - run.first_s
+        output_s = run.last_s - run.first_s  # what came after may have been a standstill
         tokens = round(whole_tokens(prompt) * ratio)
         self._learn(prompt, Usage(tokens, run.pieces, run.first_s, output_s), run.new_tokens)
 
@@ -232,15 +232,15 @@ class Writer:
 
     def _probe(
         self, generation: Coroutine[None, None, bool], reason: str = "resting"
-    ) -> asyncio.Task[bool]:
-        """Start a probe, which holds the caller's slot."""
+    ) -> Future[bool]:
+        """Start a probe, which holds the caller's slot and outlives the caller's event loop."""
         self._reason = reason
-        probe = asyncio.create_task(generation)
+        probe = Background(generation, self._end_probe)
         self._probes.add(probe)
-        probe.add_done_callback(self._end_probe)
-        return probe
+        probe.start()
+        return probe.result
 
-    def _end_probe(self, probe: asyncio.Task[bool]) -> None:
+    def _end_probe(self, probe: Background) -> None:
         self._probes.discard(probe)
         self._slots.give_back()
 
@@ -263,6 +263,7 @@ class _Run:
         self._start: float | None = None
         self.new_tokens = 0
         self.first_s: float | None = None
+        self.last_s = 0.0
         self.pieces = 0
         self.ended = False
         self.measured = False  # the slot went to a probe
@@ -273,8 +274,9 @@ class _Run:
 
     def note_piece(self) -> None:
         self.pieces += 1
+        self.last_s = self.waited_s
         if self.first_s is None:
-            self.first_s = self.waited_s
+            self.first_s = self.last_s
 
     @property
     def waited_s(self) -> float:

@@ -60,7 +60,7 @@ def serve():
 @pytest.mark.parametrize(
     "script",
     [
-        [refusal(404)],
+        [refusal(404, "model not found")],
         [refusal(500)],
         [refusal(429)],
         [OPENAI.head],
@@ -142,7 +142,7 @@ def test_no_other_model_writes_on_after_a_piece(serve, tail) -> None:
 
 
 def test_when_all_fail_the_last_failure_is_told(serve) -> None:
-    chain = chain_of(OPENAI.open(unused_url()), OLLAMA.open(serve([refusal(404)]).url))
+    chain = chain_of(OPENAI.open(unused_url()), OLLAMA.open(serve([refusal(404, "model not found")]).url))
     with pytest.raises(ModelUnavailable) as missing:
         written(chain)
     assert missing.value.reason == "missing"

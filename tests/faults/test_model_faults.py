@@ -23,6 +23,7 @@ FAULTS = {
     "closes at once": ([], "failed"),
     "closes after the headers": ([HEAD], "failed"),
     "sends junk": ([HEAD, b"5\r\n{!!}\n\r\n", END], "failed"),
+    "json, but no object": ([HEAD, b"3\r\n[]\n\r\n", END], "failed"),
     "error in the stream": ([HEAD, b'10\r\n{"error":"boom"}\r\n', END], "failed"),
     "server error": ([reply(500, {"error": "boom"})], "failed"),
     "queue full": ([reply(503, {"error": "server busy"})], "failed"),
@@ -163,6 +164,46 @@ def test_a_sentence_that_no_passage_supports_is_left_out(indexed_store, retrieve
     assert nothing.reason == message("unsupported", "fr")
     assert nothing.model is None
     assert not nothing.degraded
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Bien sûr !",
+        "Voici comment faire : ",
+        "Bien sûr ! Voici comment faire. Cela coûte 45 euros par mois.",
+        "x",
+        "a " * 60,
+    ],
+)
+def test_words_that_say_nothing_of_the_pages_are_no_answer(text, indexed_store, retriever):
+    with ScriptedServer([HEAD, line(text), line(done=True, done_reason="stop"), END]) as server:
+        events = events_of(assistant_on(server.url, indexed_store, retriever))
+    assert not any(isinstance(event, ChunkEvent) for event, _ in events)
+    assert "Nouveau client" in events[-1][0].answer.text
+    assert events[-1][0].answer.model is None
+
+
+def test_an_opening_is_shown_with_the_sentence_that_follows_it(indexed_store, retriever):
+    answer = answer_to(f"Voici comment faire. {SENTENCE}", indexed_store, retriever)
+    assert answer.text == f"Voici comment faire. {SENTENCE}"
+
+
+def test_a_server_that_ends_and_stays_connected_has_ended(indexed_store, retriever):
+    script = [HEAD, line(SENTENCE), line(done=True, done_reason="stop"), 60.0]
+    with ScriptedServer(script) as server:
+        events = events_of(assistant_on(server.url, indexed_store, retriever))
+    assert events[-1][0].answer.text == SENTENCE
+    assert not events[-1][0].answer.truncated
+    assert events[-1][1] < TIMEOUT_S
+
+
+def test_a_flood_ends_in_time(indexed_store, retriever):
+    script = [HEAD, *[line(" mot" * 50) * 200] * 400]
+    with ScriptedServer(script) as server:
+        events = events_of(assistant_on(server.url, indexed_store, retriever))
+    assert events[-1][1] <= TIMEOUT_S + 0.2
+    assert "Nouveau client" in events[-1][0].answer.text
 
 
 def test_an_answer_in_another_language_gives_way_to_the_extract(indexed_store, retriever):

@@ -18,6 +18,7 @@ from rag.errors import DeadlineExceeded, ModelUnavailable
 from rag.generators.ollama import OllamaGenerator
 from rag.prompt import Draft, Prompt, build_prompt
 from rag.types import Usage
+from rag.writing.background import THREAD
 from rag.writing.speed import Speed, SpeedBook
 from rag.writing.writer import Sent, Writer, seconds
 from tests.models import known, writer_on
@@ -93,6 +94,29 @@ def test_the_probe_waits_behind_the_prompt_that_was_given_up(draft):
         asyncio.run(ask(server))
         assert len(server.requests) == 2
         assert b'"num_predict":1,' in server.requests[1].replace(b" ", b"")
+
+
+def test_a_probe_outlives_the_event_loop_of_the_question(draft):
+    """As behind a web server that runs each question in a loop of its own."""
+    with ScriptedServer(SILENT) as server:
+        writer = writer_on(server.url)
+        with pytest.raises(DeadlineExceeded):
+            asyncio.run(written(writer, draft, 0.3))
+        for _ in range(3):
+            reason, took_s = asyncio.run(refusal(writer, draft))
+            assert reason == "resting"
+            assert took_s < 0.1
+        assert THREAD in {thread.name for thread in threading.enumerate()}
+        asyncio.run(writer.close())
+        assert THREAD not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_standstill_is_not_taken_for_a_slow_machine(draft):
+    speeds = known(Speed(5_000.0, 500.0))
+    script = [HEAD, *[line(" mot")] * 6, 60.0]
+    with ScriptedServer(script) as server, pytest.raises(DeadlineExceeded):
+        asyncio.run(written(writer_on(server.url, speeds=speeds), draft, 1.0))
+    assert speeds.of("m").output_tokens_per_s > 100
 
 
 def test_a_failure_that_comes_at_once_needs_no_rest(draft):
