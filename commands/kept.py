@@ -134,6 +134,7 @@ def warm(
     """Warm the cache. Returns what was done, and whether Ctrl-C ended it. Raises: HelpError."""
     from rag.api import open_cache
     from rag.cache.warm import Warmer, questions_to_warm
+    from rag.errors import IndexMissing
     from rag.settings import load_settings
     from rag.stores import open_store
 
@@ -142,8 +143,11 @@ def warm(
         settings = settings.model_copy(update={"timeout_s": timeout_s})
     check_warmable(settings)
     store = open_store(settings)
+    records = store.records()
+    if not records:
+        raise IndexMissing("Nothing is indexed. Index your pages: python cli.py index corpus/")
     with opened() as answers:
-        questions = questions_to_warm(store.records(), answers, most_asked=most_asked)
+        questions = questions_to_warm(records, answers, most_asked=most_asked)
         store.close()
         warmer = Warmer(open_cache(settings), answers)
         try:

@@ -19,7 +19,8 @@ SEE_ALSO = 4
 class Context:
     """Hold what is known of a question when its answer is written.
 
-    ``pages`` are the records of the hits' pages by id; ``search_ms`` what the search took.
+    ``pages`` are the records of the hits' pages and of those that they link, by id; ``search_ms``
+    what the search took.
     """
 
     lang: str
@@ -139,9 +140,9 @@ def _answer(
 
 
 def _see_also(context: Context, page: str) -> tuple[str, ...]:
-    """Return the page's own links, then the other pages found."""
+    """Return the page's own links to pages that are there, then the other pages found."""
     record = context.pages.get(page)
-    linked = record.see_also if record else ()
+    linked = [other for other in record.see_also if other in context.pages] if record else []
     found = (hit.chunk.page for hit in context.retrieval.hits)
     related = (other for other in (*linked, *found) if other != page)
     return tuple(dict.fromkeys(related))[:SEE_ALSO]

@@ -147,10 +147,23 @@ def open_writer(settings: Settings) -> Writing:
             timeout_s=settings.timeout_s,
             slots=settings.parallel,
             keep_alive=settings.keep_alive,
+            speed_name=speed_name(generator.name, settings),
         )
         for generator in open_generators(settings)
     ]
     return writers[0] if len(writers) == 1 else Chain(writers)
+
+
+def speed_name(model: str, settings: Settings) -> str:
+    """Return the name under which a model's speed is kept: on another machine it is another one."""
+    return f"{model} {_host(model, settings)}"
+
+
+def _host(model: str, settings: Settings) -> str:
+    """Return the host of a model's server, without the credentials of its address."""
+    urls = {"openai": settings.openai_url, "anthropic": settings.anthropic_url}
+    url = urls.get(model.partition(":")[0], settings.ollama_url)
+    return url.partition("//")[2].rpartition("@")[2]
 
 
 def open_flight(settings: Settings, *, uses_model: bool = True, warming: bool = False) -> Flight:
@@ -187,6 +200,7 @@ def answers_fingerprint(settings: Settings) -> str:
     parts = (
         settings.model,
         settings.fallback_models,
+        *(_host(model, settings) for model in ("ollama", "openai:", "anthropic:")),
         RULES,
         settings.embedding_model,
         bundled_encoder().name,

@@ -15,7 +15,7 @@ from rag import gate, messages
 from rag.answers import Context, extract_answer, nothing_found, sources_of, unsearched
 from rag.cache.answers import Request
 from rag.cache.flight import Flight
-from rag.checking.evidence import WordEncoder
+from rag.checking.passages import WordEncoder
 from rag.conversation import (
     Conversations,
     Turn,

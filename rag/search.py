@@ -15,6 +15,8 @@ from rag.types import Chunk, Hit, PageRecord, Store
 WARM_S = 30.0
 SHARE = 0.3  # of the time left, at most, goes to a search, and again to reading the pages found
 LATE = "The search did not answer in time."
+SHORTEST_S = 0.3  # of a HELP_TIMEOUT of a second; a process that has just started may need as much
+RAISE = " A process that has just started needs more: raise HELP_TIMEOUT."
 RESTING = "The search did not answer in time before: it is left alone for a few seconds."
 logger = logging.getLogger(__name__)
 
@@ -47,14 +49,18 @@ class Search:
             )
         except (SearchUnavailable, TimeoutError) as error:
             self._breaker.failed(clock.spent_s())
-            raise SearchUnavailable(str(error) or LATE) from error
+            cure = RAISE if limit_s < SHORTEST_S else ""
+            raise SearchUnavailable(f"{str(error) or LATE}{cure}") from error
         self._breaker.succeeded()
         return found
 
     async def read(
         self, hits: Sequence[Hit], deadline: Deadline
     ) -> tuple[dict[str, PageRecord], list[Chunk]]:
-        """Return the hits' pages, and the chunks of the best hit's page in order; or nothing."""
+        """Return the hits' pages and those they link, and the best hit's page's chunks in order.
+
+        Nothing when the store does not answer.
+        """
         limit_s = deadline.left_s() * SHARE
         try:
             return await bounded(lambda: self._read(hits, limit_s), limit_s)
@@ -78,6 +84,9 @@ class Search:
         deadline = Deadline(limit_s)
         ids = list(dict.fromkeys(hit.chunk.page for hit in hits))
         pages = self._store.pages(ids, deadline.left_s())
+        linked = {page for record in pages.values() for page in record.see_also} - pages.keys()
+        if linked:
+            pages |= self._store.pages(sorted(linked), deadline.left_s())
         best = pages.get(hits[0].chunk.page)
         listed = best.chunk_ids if best else ()
         chunks = self._store.chunks(listed, deadline.left_s())

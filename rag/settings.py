@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
@@ -17,6 +19,7 @@ from rag.errors import ConfigError
 
 BUNDLED_ENCODER = "bundled"
 SWITCHES_FILE = "switches.json"
+CREDENTIALS = re.compile(r"(?<=://)\S*@|(?<![\w/])[^\s:/@]+:(?!//)\S*@")
 
 
 class Settings(BaseSettings):
@@ -208,6 +211,20 @@ class Settings(BaseSettings):
     def uses_elasticsearch(self) -> bool:
         """Say whether the index lives in Elasticsearch."""
         return bool(self.elasticsearch_url or self.elasticsearch_cloud_id)
+
+
+def shown(text: str) -> str:
+    """Return a text whose addresses are without the names and passwords that they carried."""
+    return CREDENTIALS.sub("", text)
+
+
+def is_address(url: str) -> bool:
+    """Say whether a server can be asked for at a URL; its scheme may be left out."""
+    try:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        return parts.scheme in {"http", "https"} and parts.port != 0 and url.isprintable()
+    except ValueError:
+        return False
 
 
 def load_settings() -> Settings:

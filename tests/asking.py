@@ -32,7 +32,7 @@ class Site:
 
     def __init__(self, settings: Settings, folder: Path, server: ScriptedServer) -> None:
         self.settings = settings.model_copy(
-            update={"ollama_url": server.url, "model": "m", "timeout_s": 5.0}
+            update={"ollama_url": server.url, "model": "m", "timeout_s": 60.0}
         )
         self.server = server
         self.folder = folder

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 import cli
 from tests.commands import CLI, souffleur
 from tests.pages import PAGES, write_pages
-from tests.scripted import unused_url
+from tests.scripted import END, HEAD, ScriptedServer, line, unused_url
 
 QUESTION = "Comment créer un client ?"
 START_UP_S = 2.0  # Python, numpy and a model's load, on a busy machine
@@ -249,7 +249,7 @@ def test_a_real_answer_is_printed_once_with_its_sources(ollama_url: str, chat_mo
     for done in (streamed, whole):
         assert done.returncode == 0
         assert "Sources" in done.stdout
-        assert "Extrait" not in done.stdout
+        assert "Extrait de l’aide :" not in done.stdout
         assert done.stdout.count(text.split("\n")[0][:20]) == 1
 
 
@@ -273,6 +273,25 @@ def test_a_missing_model_gives_the_extract_and_its_reason(ollama_url: str) -> No
     assert answer["degraded"]
     assert "pas installé" in answer["reason"]
     assert "Nouveau client" in answer["text"]
+
+
+@pytest.mark.usefixtures("corpus_data")
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("Cela coûte 45 euros par mois [1].", "n’étayaient pas le texte"),
+        ("Open the list and click on the button to save your new client.", "autre langue"),
+        ("Cliquez sur Nouveau client. Cela coûte 45 euros par mois.", "phrases que l’aide"),
+    ],
+)
+def test_what_became_of_the_model_s_words_is_told(text: str, told: str) -> None:
+    script = [HEAD, line(text), line(done=True, done_reason="stop"), END]
+    with ScriptedServer(script) as server:
+        for streaming in ("true", "false"):
+            settings = {"OLLAMA_URL": server.url, "AI_ENABLE_STREAMING": streaming}
+            done = souffleur("ask", QUESTION, AI_CACHE_ENABLED="false", **settings)
+            assert done.returncode == 0
+            assert done.stdout.count(told) == 1
 
 
 @pytest.mark.usefixtures("corpus_data")

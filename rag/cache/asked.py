@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from rag.analysis import question_language
+from rag.cache.acting import persons, voice
 from rag.cache.grammar import (
     CAN,
     FUTURE,
@@ -14,11 +15,12 @@ from rag.cache.grammar import (
     NEGATIONS,
     ONES,
     OTHERS,
+    OURS,
     PAST,
     PERSONS,
     SILENT,
     THEIRS,
-    YOU,
+    YOURS,
 )
 from rag.cache.normalise import Token, polite_free, tokens
 from rag.cache.phrasing import kind_of_question, modality
@@ -26,12 +28,15 @@ from rag.cache.reading import SMALL, Knows, Reader
 from rag.cache.words import LONGEST_PHRASE, PHRASES, Word, is_infinitive
 
 # kinds of which it is all one whether one can, must or does
-PLAIN = frozenset("how bare where can must".split())
+PLAIN = frozenset("how bare can must".split())
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Hold a question as guards see it. ``refers``: it speaks of something said before."""
+    """Hold a question as guards see it. ``refers``: it speaks of something said before.
+
+    ``voice``: the auxiliaries of its participles. ``persons``: who does it, and to whom.
+    """
 
     lang: str
     kind: str
@@ -43,6 +48,8 @@ class Asked:
     words: tuple[Word, ...]
     page: str = ""
     conversation: str = ""
+    voice: str = ""
+    persons: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return an object for JSON; `from_json` reads it back."""
@@ -69,7 +76,7 @@ def asked(
     return Asked(
         lang=lang,
         kind=kind,
-        modality="" if kind in PLAIN else modality(told),
+        modality=_modality(told, kind),
         tense=_tense(folded),
         owner=_owner(folded, kind, lang),
         speaks=any(word in PERSONS for word in folded),
@@ -77,7 +84,15 @@ def asked(
         words=Reader(rest, lang, knows).read(),
         page=page,
         conversation=conversation,
+        voice=voice(told, lang),
+        persons=persons(told, lang),
     )
+
+
+def _modality(told: Sequence[Token], kind: str) -> str:
+    """Return ``must``, ``can`` or nothing; where one can is where one does."""
+    found = "" if kind in PLAIN else modality(told)
+    return "" if (kind, found) == ("where", "can") else found
 
 
 def _tense(folded: Sequence[str]) -> str:
@@ -96,15 +111,11 @@ def _owner(folded: Sequence[str], kind: str, lang: str) -> str:
         able = beside & (CAN | MUST) - {"faut", "possible"}
         if word in OTHERS or (word == "il" and able):
             return "theirs"
-        if word in YOU and kind not in {"how", "bare"}:
-            return "yours"
         if word not in SMALL[lang] and word not in NEGATIONS:
             break
-    return (
-        "yours"
-        if kind not in {"how", "bare"} and not {"votre", "vos", "your"}.isdisjoint(folded)
-        else ""
-    )
+    if not YOURS.isdisjoint(folded):
+        return "yours"
+    return "" if OURS.isdisjoint(folded) else "ours"
 
 
 def _refers(told: Sequence[Token], rest: Sequence[Token], lang: str) -> bool:

@@ -16,15 +16,20 @@ SILENT = {
         "le la les l un une des du de au aux a en dans sur par pour chez vers que qu y t ce ceci "
         "cet cette ces est sont suis es etre sommes etes soit ai as avons avez ont avait aura n "
         "je on nous vous tu me te se s moi toi soi il elle ils elles lui eux ca cela qui dont afin "
-        "mon ma mes ton ta tes notre nos votre vos son sa ses leur leurs et donc alors bien juste "
+        "mon ma mes ton ta tes notre nos votre vos son sa ses leur leurs et donc alors "
         "etait etaient etais avaient avais fut sera seront serai auront".split()
     ),
     "en": frozenset(
         "a the an of to in on at by for into onto from via through my our your his her its their "
         "this that these those i you we they he she it me us them do does did is are am be been "
-        "being was were has have had having and will would shall there so just s".split()
+        "being was were has have had having and will would shall there so s".split()
     ),
 }
+# small words that have an accent; any other word with one is no small word (dû, sûr)
+ACCENTED = frozenset("à ça où être êtes étais était étaient obligé obligés".split())
+# after a determiner these are nouns: *le son*, *un bien*, *the will*
+NOUNS_TOO = frozenset("son ton etre pouvoir can may might must will do".split())
+ARTICLES = frozenset("le un du au les des ce quel a an the".split())
 CAN = frozenset(
     "peux peut peuvent puis pouvez pouvons pouvoir pourrais pourrait pourra pourrai can could "
     "may might able possible impossible unable".split()
@@ -49,10 +54,29 @@ YOU = frozenset("tu vous you".split())
 THEIRS = frozenset("leur leurs his her their".split())
 # *changer son mot de passe* is anyone's, *peut-il changer son mot de passe* is not
 ONES = frozenset("son sa ses".split())
+YOURS = frozenset("votre vos ton ta tes your".split())
+OURS = frozenset("notre nos our".split())
+ASKERS = frozenset("i we one je on nous".split())
 REFERRING = frozenset("le la les l lui leur ca cela celui celle it them this that those".split())
 REFLEXIVE = frozenset("me te se s".split())
 FUTURE = frozenset("sera seront serai aura auront vais va vont allons allez will shall".split())
 PAST = frozenset("etait etaient etais avait avaient avais fut was were did had".split())
+HAVING = {
+    "fr": frozenset("a ai as avons avez ont avait avais avaient aura auront avoir".split()),
+    "en": frozenset("has have had having".split()),
+}
+BEING = {
+    "fr": frozenset(
+        "est sont suis es etre sommes etes soit etait etais etaient fut sera seront serai".split()
+    ),
+    "en": frozenset("is are am be was were".split()),
+}
+PARTICIPLES = frozenset(
+    "paid sent made done seen sold bought found given taken written shown kept lost held built "
+    "left set put read known drawn chosen broken hidden spent lent told taught brought caught "
+    "begun gone come run won met led fed split cut shut hit cost hurt reset overdrawn forgotten "
+    "frozen stolen spoken driven thrown grown withdrawn understood sought".split()
+)
 ROLES = {
     "fr": _table(
         {
@@ -72,9 +96,9 @@ ROLES = {
 OPPOSED = frozenset(
     pair
     for one, others in {
-        "source": "object goal en by for", "goal": "by for object of",
+        "source": "object goal en by for place", "goal": "by for object of",
         "by": "for en place object of",
-        "en": "for object of", "for": "place object of", "place": "object",
+        "en": "for object of", "for": "place object of", "place": "object of",
     }.items()
     for other in others.split()
     for pair in ((one, other), (other, one))

@@ -21,8 +21,10 @@ LEFTOVER_NAMES = {"quantity": "quantifier", "polarity": "negation", "word": "con
 CLOSE_KINDS = frozenset({frozenset(("bare", "how")), frozenset(("bare", "which is"))})
 
 
-def guard(a: Asked, b: Asked) -> str | None:
+def guard(a: Asked, b: Asked, *, slips: bool = True) -> str | None:
     """Return the name of the guard that keeps b from a's answer; None when all agree.
+
+    ``slips``: a word that one of them misspells is forgiven.
 
     One of `language, page, conversation, interrogative, modality, tense, version, date, unit,
     number, name, quantifier, negation, antonym, content, role`.
@@ -30,7 +32,7 @@ def guard(a: Asked, b: Asked) -> str | None:
     named = _circumstances(a, b)
     if named:
         return named
-    pairs, left_a, left_b = _align(a.words, b.words)
+    pairs, left_a, left_b = _align(a.words, b.words, slips=slips)
     if left_a or left_b:
         return _leftover(left_a, left_b)
     if not pairs:
@@ -55,7 +57,8 @@ def _asked_for(a: Asked, b: Asked) -> str | None:
         return "modality"
     if a.tense != b.tense:
         return "tense"
-    return None if a.owner == b.owner else "role"
+    alike = (a.owner, a.voice, a.persons) == (b.owner, b.voice, b.persons)
+    return None if alike else "role"
 
 
 def _close_kinds(a: Asked, b: Asked) -> bool:
@@ -66,7 +69,9 @@ def _close_kinds(a: Asked, b: Asked) -> bool:
     return kinds in CLOSE_KINDS
 
 
-def _align(a: Sequence[Word], b: Sequence[Word]) -> tuple[Pairs, list[Word], list[Word]]:
+def _align(
+    a: Sequence[Word], b: Sequence[Word], *, slips: bool
+) -> tuple[Pairs, list[Word], list[Word]]:
     """Return the places of the words that are one, and the words left over on either side."""
     free = dict(enumerate(b))
     pairs: Pairs = []
@@ -78,7 +83,7 @@ def _align(a: Sequence[Word], b: Sequence[Word]) -> tuple[Pairs, list[Word], lis
         else:
             del free[like]
             pairs.append((place, like))
-    for place, word in list(left) if free else ():
+    for place, word in list(left) if free and slips else ():
         like = next((at for at, other in free.items() if _slip(word, other)), None)
         if like is not None:
             del free[like]
@@ -106,9 +111,9 @@ def _slip(word: Word, other: Word) -> bool:
     """Say whether one of two words is the other, misspelt: one of them at most is a known word."""
     if word.text[0] != other.text[0] or word.sort != "word" or other.sort != "word":
         return False
-    if word.known is None or other.known is None or (word.known and other.known):
+    if word.known is None or other.known is None or word.known == other.known:
         return False
-    return misspelt(word.text, other.text, doubled_only=word.known == other.known)
+    return misspelt(word.text, other.text)
 
 
 def _leftover(left_a: Sequence[Word], left_b: Sequence[Word]) -> str:
@@ -125,19 +130,32 @@ def _all_polarity(*sides: Sequence[Word]) -> bool:
 def _parts(a: Asked, b: Asked, pairs: Sequence[tuple[int, int]]) -> str | None:
     """Return the guard of words that are the same and do not play the same part."""
     matched = [(a.words[one], b.words[other]) for one, other in pairs]
+    reworded = any(_reworded(one, other) for one, other in matched)
     for one, other in matched:
         if one.negation != other.negation:
             return "negation"
-        if (one.role, other.role) in OPPOSED:
-            return "role"
         if one.gender and other.gender and one.gender != other.gender and one.text == other.text:
             return "content"
-        if one.form == other.form == "verb" and one.reflexive != other.reflexive:
+        if _other_part(one, other, reworded=reworded):
             return "role"
     order = [other for _, other in pairs]
     if order == sorted(order):
         return None
     return None if _turned(a, b, order, matched) else "role"
+
+
+def _other_part(one: Word, other: Word, *, reworded: bool) -> bool:
+    """Say whether one word plays two parts; goal and place are one beside the same verb only."""
+    roles = (one.role, other.role)
+    if roles in OPPOSED or (reworded and set(roles) == {"goal", "place"}):
+        return True
+    return one.form == other.form == "verb" and one.reflexive != other.reflexive
+
+
+def _reworded(one: Word, other: Word) -> bool:
+    """Say whether two words for an action are synonyms, not one word."""
+    common = set(one.keys) & set(other.keys)
+    return all(key.startswith(("s:", "z:")) for key in common)
 
 
 def _turned(a: Asked, b: Asked, order: list[int], matched: Sequence[tuple[Word, Word]]) -> bool:
@@ -152,5 +170,5 @@ def _turned(a: Asked, b: Asked, order: list[int], matched: Sequence[tuple[Word, 
         for one, other in matched
     )
     acts = len(matched) > 2 or any(one.form != "noun" for one, _ in matched)
-    same_part = a.speaks == b.speaks and a.kind not in {"who", "whom"}
+    same_part = a.speaks == b.speaks and not a.kind.endswith(("who", "whom"))
     return falls == 1 and unchanged and acts and same_part

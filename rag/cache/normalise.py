@@ -16,15 +16,15 @@ from rag.analysis import APOSTROPHES
 TOKEN = re.compile(
     r"""(?P<address>\w+://[^\s?!»"”,;)]+|[^\s@<>"«]+@[\w-]+(?:\.[\w-]+)+)
     |(?P<grouped>(?<![\w.,])\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?![\w]))
-    |(?P<signed>(?<![\w)])[-−]\d+(?:[.,]\d+)*)
+    |(?P<signed>(?<![\w)])(?:[-−]\s?(?:\d+(?:[.,]\d+)*|[.,]\d+)|(?<![.,])[.,]\d+))
     |(?P<code>(?=[\w./-]*\d)\w+(?:[-./,](?=\w*\d)\w+|[-./]\w+(?=[-./\w]*\d)|-\w+)*)
     |(?P<word>\w+(?:[''-]\w+)*)
     |(?P<sign>[^\w\s])""",
     re.VERBOSE,
 )
 MEASURED = re.compile(r"(\d+(?:\.\d+)*)([a-zµ]{1,3}[²³23]?)")
-# signs that change what is asked; the others are punctuation
-SIGNS = frozenset("%‰€$£°<>≤≥=≠±+×÷#&@*/^~|\\§µ")
+# punctuation that changes what is asked, as symbols (currencies, arrows, marks) do
+SIGNS = frozenset("%‰#&@*/\\§")
 QUOTES = {"«": "»", "“": "”", '"': '"'}
 MEASURES = frozenset(
     "mg g kg t q ml cl dl l hl mm cm m km m2 m3 m² m³ ha a s h min ms go mo ko gb mb kb".split()
@@ -129,7 +129,7 @@ def tokens(question: str) -> list[Token]:
     opens, closing = True, ""
     for match in TOKEN.finditer(text):
         raw, kind = match.group(), match.lastgroup
-        if kind == "sign" and raw not in SIGNS:
+        if kind == "sign" and not _telling(raw):
             closing = "" if raw == closing else closing or QUOTES.get(raw, "")
             opens = opens or (raw in ".!?:…" and len(found[-1].raw if found else "") > 1)
             continue
@@ -164,6 +164,10 @@ def outside(told: list[Token], text: str, match: re.Match[str]) -> list[Token]:
     return told[:start] + told[len(text[: match.end()].split()) :]
 
 
+def _telling(sign: str) -> bool:
+    return sign in SIGNS or unicodedata.category(sign).startswith("S")
+
+
 def _parts(raw: str, kind: str) -> list[tuple[str, str]]:
     if kind == "word":
         return _word_parts(raw)
@@ -172,6 +176,8 @@ def _parts(raw: str, kind: str) -> list[tuple[str, str]]:
         return [(raw, re.sub(r"\s", "", folded))]
     if kind in {"code", "signed"}:
         folded = re.sub(r"(?<=\d),(?=\d)", ".", folded.replace("−", "-"))
+        if kind == "signed":
+            folded = re.sub(r"^(-?)\s*[.,]", r"\g<1>0.", re.sub(r"\s", "", folded))
         measured = MEASURED.fullmatch(folded)
         if measured and measured[2] in MEASURES:
             return [(measured[1], measured[1]), (measured[2], measured[2])]

@@ -42,7 +42,7 @@ OPENINGS: tuple[tuple[str, str], ...] = (
             r"(?: (?:pour|afin de|a))(?= )"),
     ("how", rf"^(?:connaitre |savoir |(?:quelle?s? (?:est|sont)|ce est quoi) )?(?:de |par )?"
             rf"(?:quel(?:le)?s? |(?:la|les|le|l|une|un) )?(?:bonne |meilleure |bon |meilleur )?"
-            rf"{WAY}(?: simple| rapide)? (?:pour|de|d|afin de|permettant de)(?: faire)?(?= )"),
+            rf"{WAY}(?: simple| rapide)? (?:pour|de|d|afin de|permettant de)(?= )"),
     ("how", rf"^(?:de|par) quel(?:le)?s? {WAY}{ABLE}"),
     ("how", rf"^(?:existe t il|y a t il|est ce que il (?:y a|existe)) (?:un |une |des )?{WAY}"
             r" (?:pour|de|d|afin de)(?= )"),
@@ -66,18 +66,27 @@ OPENINGS: tuple[tuple[str, str], ...] = (
     ("since when", r"^depuis (?:quand|combien de temps)|^since when"),
     ("until when", r"^jusque a quand|^until when"),
     ("when", r"^(?:quand|when|a quel moment|a quelle date|on what date)(?: est ce que?)?\b"),
+    ("from where", r"^(?:de? ou(?! vient que)|from where)\b"),
+    ("through where", r"^(?:par ou|through where)\b"),
     ("where", r"^(?:(?:a|dans|sur) quel(?:le)?s? (?:endroits?|lieu|emplacement)|ou|where)\b"
               rf"(?: est ce que?)?{ABLE}(?: {PERSON}\b(?= trouve))?"
               r"(?: (?:se|s) (?:trouve|situe|cache)\w*)?"
               r"(?: (?:trouver|trouve|trouvons|voir|consulter|find|locate|see|view)\b)?"),
     ("where", r"(?: se (?:trouve|situe)\w*| est| sont)? (?:où|ou|where)$"),
     ("where", r"^where$"),
-    ("why", r"^(?:pourquoi|why|how come|pour quelles? raisons?|d ou vient que|for what reason"
+    ("why", r"^(?:pourquoi|why|how come|pour quelles? raisons?|de? ou vient que|for what reason"
             r"|que est ce qui fait que|what (?:is|are) the reasons?(?: why| that| for)?)"
             r"(?: est ce que?)?\b"),
     ("who", r"^(?:qui(?: est ce qui)?|who|which (?:people|persons?|users?)|quelles? personnes?"
             r"|quels? utilisateurs?)\b"),
-    ("whom", r"^(?:(?:a|de|pour|avec|chez|par) qui|whom|to whom|for whom|whose)\b"),
+    ("to whom", r"^(?:a qui|to whom)\b"),
+    ("of whom", r"^(?:de qui|whose|of whom)\b"),
+    ("for whom", r"^(?:pour qui|for whom)\b"),
+    ("with whom", r"^(?:avec qui|with whom)\b"),
+    ("at whom", r"^chez qui\b"),
+    ("by whom", r"^(?:par qui|by whom)\b"),
+    ("from whom", r"^from whom\b"),
+    ("whom", r"^whom\b"),
     ("meaning", r"^(?:que est ce que (?:ce est que )?(?!(?:je|on|il|elle|tu|vous|nous|ca) )"
                 r"|ce est quoi|que (?:signifie\w*|veut dire|veulent dire)|a quoi correspond\w*"
                 r"|(?:quelle est )?(?:la )?(?:signification|definition) (?:de|d)|define"

@@ -7,12 +7,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from rag.cache.grammar import (
+    ACCENTED,
+    ARTICLES,
     CAN,
     DATES,
     DETERMINERS,
     GENDERS,
     MUST,
     NEGATIONS,
+    NOUNS_TOO,
     NUMBERS,
     PERSONS,
     QUANTITIES,
@@ -35,7 +38,9 @@ SMALL = {lang: words | CAN | MUST for lang, words in SILENT.items()}
 # a measure though it stands apart from its number: not `cuve 3 à la cuve 5`
 MEASURED = MEASURES - frozenset("astm")
 # words before which a word is a verb, in English
-BEFORE_VERBS = frozenset("to not please and".split()) | PERSONS
+BEFORE_VERBS = frozenset("to not please and".split()) | PERSONS | CAN | MUST
+# letters that stand for a word before a vowel only
+ELISIONS = frozenset("lsndmtc")
 FOLLOWS_VERB = frozenset("t je tu il elle on nous vous ils elles".split())
 WORD_SORTS = (
     ("number", NUMBERS),
@@ -111,7 +116,22 @@ class Reader:
             self._reflexive = True
         if folded in MEASURED and place and NUMBER.fullmatch(self._told[place - 1].folded):
             return False
-        return folded in SMALL[self._lang]
+        return self._is_small(token, place)
+
+    def _is_small(self, token: Token, place: int) -> bool:
+        """Say whether a word is a small one as it is typed and where it stands."""
+        raw, folded = token.raw.lower(), token.folded
+        before = self._told[place - 1].folded if place else ""
+        if folded not in SMALL[self._lang] or not (raw.isascii() or raw in ACCENTED):
+            return False
+        if folded in NOUNS_TOO and before in ARTICLES:
+            return False
+        after = self._next(place)
+        if len(raw) == 1 and (before == "+" or not after[:1].isalpha()):
+            return False
+        if len(raw) == 1 and raw in ELISIONS and len(after) > 1 and after[0] not in "aeiouyh":
+            return False
+        return bool(after) or ROLES[self._lang].get(folded, "object") == "object"
 
     def _announced(self, folded: str) -> str:
         """Return the role that a small word gives the next one; *de* after a noun is *of*."""

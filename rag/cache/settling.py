@@ -13,23 +13,32 @@ CREATING = "s:0"
 
 def settled(words: list[Word], lang: str) -> tuple[Word, ...]:
     """Return the words with those marked spare that only help another one along."""
-    words = _compounds(words, lang)
+    words = _compounds(_renewed(words), lang)
     for place, word in enumerate(words):
         following = words[place + 1] if place + 1 < len(words) else None
         if following is None or word.sort != "word":
             continue
         again = word.text in REPEATED and following.form == "part"
         light = word.text in LIGHT and is_action(following, lang)
-        wrapper = word.text.rstrip("s") in WRAPPERS and following.form == "noun"
+        wraps = word.text.rstrip("s") in WRAPPERS and word.form != "verb"
+        wrapper = wraps and following.form == "noun"
         if light or wrapper or again:
             words[place] = replace(word, spare=True)
-    new = any(word.text in NEW for word in words)
-    if new:
-        words = [_creating(word) for word in words]
-    creates = any(CREATING in word.keys for word in words)
-    return tuple(
-        replace(word, spare=True) if creates and word.text in NEW else word for word in words
-    )
+    return tuple(words)
+
+
+def _renewed(words: list[Word]) -> list[Word]:
+    """Return the words, *new* spare where it is of what the verb before it creates."""
+    words = list(words)
+    for place, word in enumerate(words):
+        if word.text not in NEW or not place:
+            continue
+        before = _creating(words[place - 1])
+        of_noun = before.form == "noun" and word.role in {"source", "of"}
+        if CREATING in before.keys and (word.role in {"", "object"} or of_noun):
+            words[place - 1] = before
+            words[place] = replace(word, spare=True)
+    return words
 
 
 def _compounds(words: list[Word], lang: str) -> list[Word]:

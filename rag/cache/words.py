@@ -11,8 +11,8 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from rag.cache.lexicon import ANTONYMS, SYNONYMS
 from rag.cache.normalise import fold, tokens
+from rag.lexicon import ANTONYMS, SYNONYMS
 
 INFINITIVE = re.compile(
     r"(.{2,}?)(?:er|ir|oir|(?:(?<=d)|(?<=tt)|(?<=ait)|(?<=i)|(?<=v)|(?<=p)|(?<=c)|(?<=clo)|(?<=clu))re)"
@@ -40,6 +40,9 @@ IRREGULAR = {
 PREFIXES = frozenset(
     "des de dis un in im ir il non re mal anti pre ex em en up down out over under".split()
 )
+# a consonant doubled before these makes another word: taping, tapping
+BEFORE_ENDING = re.compile(r"(?:ing|er|ed)s?")
+SHORT = re.compile(r"[^aeiou]*[aeiou][^aeiouwxy]")
 NOT_PLURAL = re.compile(r".*(?:ss|us|is|ous)")
 
 
@@ -98,14 +101,15 @@ def roots(word: str, lang: str, form: str) -> tuple[str, ...]:
     if form == "part":
         ending = r"(.{2,}?)(?:ees|ee|es|e)" if lang == "fr" else r"(.{2,}?)(?:ed)"
         match = re.fullmatch(ending, word)
-        return (_even(match[1], lang),) if match else ()
+        return (_even(match[1], lang, suffixed=True),) if match else ()
     match = ACTION[lang].fullmatch(word)
     if not match:
         return ()
     stem, suffix = match[1], word[match.end(1) :]
     if stem.endswith("ific") and suffix == "ation":
         return (_even(stem[:-1], lang),)
-    return tuple(_even(stem + ending, lang) for ending in VERBAL.get(suffix, (suffix[:-3],)))
+    endings = VERBAL.get(suffix, (suffix[:-3],))
+    return tuple(_even(stem + ending, lang, suffixed=suffix == "ing") for ending in endings)
 
 
 def _verb_roots(word: str, lang: str) -> tuple[str, ...]:
@@ -116,10 +120,16 @@ def _verb_roots(word: str, lang: str) -> tuple[str, ...]:
     return (_even(match[1] if match else word, lang),)
 
 
-def _even(root: str, lang: str) -> str:
-    """Return a root as all forms of its verb spell it: envoi- and envoy-, delet- and delete-."""
+def _even(root: str, lang: str, *, suffixed: bool = False) -> str:
+    """Return a root as all forms of its verb spell it: envoi- and envoy-, delet- and delete-.
+
+    ``suffixed``: before -ing or -ed a short verb doubles its consonant (tap) or lost an e (tape).
+    """
     if lang == "en":
+        mute = suffixed or root.endswith("e")
         root = root.removesuffix("e")
+        if mute and SHORT.fullmatch(root):
+            return f"{root}e"
         if len(root) > 3 and root[-1] == root[-2] and root[-1] not in "s":
             root = root[:-1]
     return f"{root[:-1]}y" if root.endswith("i") else root
@@ -234,5 +244,7 @@ def misspelt(one: str, other: str, *, doubled_only: bool = False) -> bool:
     if long[:start] + long[start + 1 :] != short:
         return False
     doubled = long[start] == long[start - 1]
+    if doubled and BEFORE_ENDING.fullmatch(long[start + 1 :]):
+        return False
     inside = start < len(long) - 2
     return (doubled and len(long) > 6) or (inside and len(long) > 7 and not doubled_only)

@@ -13,15 +13,22 @@ from rag.checking.cutting import Cutter
 from rag.checking.evidence import Evidence
 from rag.checking.passages import WordEncoder
 from rag.checking.support import Support, support
-from rag.checking.tidy import cited, clean, without_citations
-from rag.prompt import REFUSAL
+from rag.checking.table import Table
+from rag.checking.tidy import bare, cited, clean, without_citations
+from rag.prompt import REFUSAL, ROLE_TOKEN
 from rag.types import Hit
 
 REFUSAL_ENGLISH = "The help does not say."
 LANGUAGE_SENTENCES = 2  # the first ones tell in which language an answer is
 LANGUAGE_WORDS = 8
 CERTAIN = 3  # words of the other language's own
-MARKER = re.compile(r"^(?:(?:\d{1,3}[.)]|[-*•–+>]|#{1,6})\s+)+")
+_STEP = r"(?:étape|etape|step)\s+\d{1,3}"
+MARKER = re.compile(
+    rf"^(?:(?:[*_]{{0,3}}(?:\d{{1,3}}[.)]|{_STEP}\s*[.):–-])[*_]{{0,3}}"
+    rf"|[*_]{{1,3}}{_STEP}[*_]{{1,3}}\s*[.):–-]|[-*•–+>]|#{{1,6}})\s+)+",
+    re.IGNORECASE,
+)
+STARTS = re.compile(r"assistant|start|begin|^<s>$", re.IGNORECASE)  # tokens before an answer
 RULE = re.compile(r"[-|:=*_`# ]{3,}")  # between a table's header and its rows, around code
 APOLOGY = re.compile(
     r"(?:je suis |nous sommes )?(?:désolée?s?|navrée?s?)|malheureusement|"
@@ -58,11 +65,13 @@ class SentenceFilter:
         self._evidence = Evidence(passages, lang, encoder)
         self._count = len(passages)
         self._lang = lang
-        self._allowed = frozenset(allowed_links)
+        self._allowed = frozenset({*allowed_links, *map(bare, allowed_links)})
         self._cutter = Cutter()
         self._released: list[str] = []
         self._opening: list[str] = []
         self._gap = ""
+        self._table = Table()
+        self._over = False
         self.cited: set[int] = set()
         self.dropped = 0
         self.wrong_language = False
@@ -81,8 +90,30 @@ class SentenceFilter:
         return "".join(self._release(gap, unit) for gap, unit in self._cutter.close(ended=ended))
 
     def _release(self, gap: str, unit: str) -> str:
+        unit = self._own(unit)
+        if not self._table.holds(gap, unit):
+            return self._show(gap, self._checked(unit) if unit else "")
+        cited_before = set(self.cited)
+        checked = unit if self._table.opens(unit) else self._checked(unit)
+        lines = self._table.take(gap, unit, checked)
+        if not lines:  # a header's citations count once it is shown with a row, which has its own
+            self.cited = cited_before
+        return "".join(self._show(*line) for line in lines)
+
+    def _own(self, unit: str) -> str:
+        """Return what the model says itself: nothing once it has begun to play another's part."""
+        if self._over:
+            return ""
+        while (found := ROLE_TOKEN.search(unit)) is not None:
+            begins = not self._released and not re.search(r"\w", unit[: found.start()])
+            if not (begins and STARTS.search(found.group())):
+                self._over = True
+                return unit[: found.start()].rstrip()
+            unit = unit[found.end() :].lstrip()
+        return unit
+
+    def _show(self, gap: str, shown: str) -> str:
         self._gap = max(self._gap, gap, key=lambda one: (one.count("\n"), one is gap))
-        shown = self._checked(unit)
         if not shown:
             return ""
         text = f"{self._gap}{shown}" if self._released else shown

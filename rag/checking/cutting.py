@@ -19,7 +19,9 @@ END = re.compile(r"[.!?…]+[»\"”’)\]*_]*(?=\s)|(?=\n)")
 WHOLE = re.compile(r"(?<!\d)[.!?…][»\"”’)\]*_]*$")  # « 3. » may go on: 3.5
 SPACE = re.compile(r"\s*")
 LONG_SPACE = re.compile(r"\s{64,}")
-MARKER_END = re.compile(r"^(?:[-*•–+>]\s+|#+\s+)*(?:\d{1,3}|[a-zA-Z])\.$")
+MARKER_END = re.compile(
+    r"^(?:[-*•–+>]\s+|#+\s+)*[*_]{0,3}(?:(?:étape|step)\s+)?(?:\d{1,3}|[a-z])\.[*_]{0,3}$", re.I
+)
 ALSO_ABBREVIATED = re.compile(r"\b(?:etc|i\.e|e\.g|p\. ?ex|c\.-à-d|env|approx|resp)\.\s*$", re.I)
 CITATION_START = re.compile(r"\[|【|\((?=$|p|v|c|s|l|t)", re.IGNORECASE)
 CITATION_PART = re.compile(r"[\[【(][\s\w^,;&†.–-]*$")

@@ -20,7 +20,6 @@ from rag.checking.passages import (
 )
 from rag.types import Hit, Vectors
 
-__all__ = ["Evidence", "WordEncoder"]
 NEAREST, FARTHEST = 0.5, 0.1  # cosines of words that mean the same, and of any two words
 ALIKE = 0.9  # what a word of the same meaning counts at most; one of the same stem counts 1
 

@@ -13,6 +13,11 @@ from rag.analysis import APOSTROPHES, STOP_WORDS, fold, words
 NUMBER = re.compile(r"\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?!\d)|\d+(?:[.,]\d+)?")
 MEASURE = re.compile(rf"({NUMBER.pattern})\s?([%€$£]|[^\W\d_]+)")
 CODE = re.compile(r"(?<![\w-])(?=[\w-]*[^\W\d_])(?=[\w-]*\d)[^\W_]+(?:[-_][^\W_]+)+(?!\w)")
+_LABEL = r"[^\W_](?:[\w-]*[^\W_])?"
+ADDRESS = re.compile(
+    rf"(?:[\w.+-]+@)?(?<![\w.-])(?:{_LABEL}\.)+(?:[a-z]{{2,24}}|[A-Z]{{2,24}})(?![\w-])"
+)
+ABBREVIATION = re.compile(r"p\.ex|(?:[a-z]\.)+[a-z]{1,2}")
 QUOTED = re.compile(r"«\s*([^»]+?)\s*»|“([^”]+)”|\"([^\"]+)\"|`([^`]+)`|\*\*(.+?)\*\*")
 CAPITAL = re.compile(r"(?<![\w'’.-])(?:[ldnsLDNS]['’]|[Qq]u['’])?([A-ZÀ-ÖØ-Þ][\w-]*)")
 OPENS = re.compile(r"(?:^|[.!?…:]\s+|\n|^\s*(?:\d{1,3}[.)]|[-*•–+])\s+)[\s>#*_«“\"(]*$")
@@ -22,6 +27,8 @@ PRESSED = re.compile(
     r"(?:\s+(?:sur|on))?(?:\s+(?:le bouton|l['’]onglet|le menu|the|button))*\s+[«\"“*`\s]*"
     r"([A-ZÀ-ÖØ-Þ][\w'’-]*(?:\s+[\w'’-]+)?)"
 )
+DIGIT = re.compile(r"\d")  # found in a moment: what holds none needs no longer look
+SIGN = re.compile(r"[>→▸›]")
 STEP = re.compile(r"([^\W_]+)[\s*»\"”]*(?:>|→|▸|›)[\s*«\"“]*([^\W_]+)")
 CLAUSE_END = re.compile(r"[;:!?…()|]\s*|[.,](?=\s|$)\s*|\s+(?=(?:mais|but)\b)|\n")
 # « cliquez sur Valider pour … »: the name has ended
@@ -124,20 +131,26 @@ def telling(text: str) -> tuple[str, ...]:
 
 def numbers(text: str) -> set[str]:
     """Return the numbers of a text, words too, written alike (``84,00`` as ``84``)."""
-    bare = CODE.sub(" ", text)
-    written = {_number(found) for found in NUMBER.findall(bare)}
+    bare = CODE.sub(" ", text) if DIGIT.search(text) else text
+    written = {_number(found) for found in NUMBER.findall(bare)} if DIGIT.search(bare) else set()
     return written | {NUMBER_WORDS[w] for w in map(fold, spoken(bare)) if w in NUMBER_WORDS}
 
 
 def measures(text: str) -> set[tuple[str, str]]:
     """Return the numbers in digits, each with the first letters of what it counts."""
-    found = MEASURE.findall(CODE.sub(" ", text))
+    found = MEASURE.findall(CODE.sub(" ", text)) if DIGIT.search(text) else []
     return {(_number(number), fold(unit)[:SHORTEST_ROOT]) for number, unit in found}
 
 
 def codes(text: str) -> set[str]:
     """Return the codes of a text, folded: ``e-410``, ``av-2025-00012``."""
-    return {fold(found) for found in CODE.findall(text)}
+    return {fold(found) for found in CODE.findall(text)} if DIGIT.search(text) else set()
+
+
+def addresses(text: str) -> set[str]:
+    """Return the e-mail addresses of a text, and what reads like a server's or a file's name."""
+    found = {match.group().casefold() for match in ADDRESS.finditer(text)} if "." in text else set()
+    return {one for one in found if not ABBREVIATION.fullmatch(one)}
 
 
 def quoted(text: str) -> list[str]:
@@ -174,7 +187,8 @@ def determined(text: str) -> set[str]:
 
 def menu_steps(text: str) -> set[tuple[str, str]]:
     """Return the pairs of folded words on either side of a menu path's sign."""
-    found, at = set(), 0
+    found: set[tuple[str, str]] = set()
+    at = 0 if SIGN.search(text) else len(text)
     while match := STEP.search(text, at):
         found.add((fold(match.group(1)), fold(match.group(2))))
         at = match.end(1)
@@ -214,7 +228,9 @@ def _number(text: str) -> str:
 
 
 def _denied(clause: str) -> Iterator[str]:
-    spelt = ENGLISH_NOT.sub(" not ", FRENCH_NOT.sub("ne ", clause))
+    spelt = clause
+    if "'" in clause or "’" in clause:
+        spelt = ENGLISH_NOT.sub(" not ", FRENCH_NOT.sub("ne ", clause))
     told = [fold(word) for word in spoken(spelt)]
     if NEGATORS.isdisjoint(told) and PAIRED.isdisjoint(told):
         return

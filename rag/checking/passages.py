@@ -19,8 +19,8 @@ from rag.extraction.sentences import split_units
 from rag.types import Chunk, Vectors
 
 Places: TypeAlias = NDArray[numpy.int64]
-CHUNKS_READ = 1_000  # kept: some 60 KB each
-CHUNKS_ENCODED = 128  # kept: some 200 KB each
+CHUNKS_READ = 1_000  # kept: some 30 KB each
+CHUNKS_ENCODED = 256  # kept: some 110 KB each, 3 KB a word or unit
 
 
 class WordEncoder(Hashable, Protocol):
@@ -88,6 +88,7 @@ class Passage:
     capitals: frozenset[str]
     steps: frozenset[tuple[str, str]]
     codes: frozenset[str]
+    addresses: frozenset[str]
     by_stem: dict[str, tuple[int, ...]]
     counts: tuple[int, ...]
     said: Groups
@@ -118,6 +119,7 @@ def read_passage(chunk: Chunk) -> Passage:
         capitals=frozenset(facts.capitalised(whole)),
         steps=frozenset(facts.menu_steps(whole)),
         codes=frozenset(facts.codes(whole)),
+        addresses=frozenset(facts.addresses(f"{whole}\n{chunk.url}")),
         by_stem=_by_stem(numbers),
         counts=_counts(units, len(numbers)),
         said=Groups.of([*(unit.words for unit in units), (), heading], len(numbers)),
@@ -143,7 +145,7 @@ def flat(text: str) -> str:
 
 
 def _unit(numbers: dict[str, int], line: int, text: str, header: str) -> Unit:
-    whole = f"{text} {header}"
+    whole = f"{text} {header}" if header else text
     return Unit(
         line=line,
         text=text,

@@ -24,6 +24,7 @@ URL = re.compile(
     re.IGNORECASE,
 )
 ESCAPED = re.compile(r"\\(?=[!-/:-@\[-`{-~])")
+ANCHORED = re.compile(r"[^#]+#[\w.-]*")
 URL_TAIL = ".,;:!?)]}*_'’"
 SPACES = re.compile(r"[ \t]{2,}")
 BEFORE_MARK = re.compile(r" +(?=[.,)])")
@@ -58,6 +59,11 @@ def clean(text: str, allowed_links: Collection[str]) -> str:
     return ""
 
 
+def bare(url: str) -> str:
+    """Return an address without its fragment."""
+    return url.partition("#")[0]
+
+
 def without_citations(text: str) -> tuple[str, list[int]]:
     """Return a text without its citations, and the numbers cited in order."""
     numbers: list[int] = []
@@ -84,22 +90,26 @@ def _visible(text: str) -> str:
 
 
 def _kept_tag(tag: str, allowed_links: Collection[str]) -> str:
-    return tag if tag[1:-1] in allowed_links and tag.endswith(">") else ""
+    return tag if _is_known(tag[1:-1], allowed_links) and tag.endswith(">") else ""
 
 
 def _kept_link(found: re.Match[str], allowed_links: Collection[str]) -> str:
     label, url = found.groups()
-    return f"[{label}]({url})" if url in allowed_links else label
+    return f"[{label}]({url})" if _is_known(url, allowed_links) else label
 
 
 def _kept_rest(found: re.Match[str], allowed_links: Collection[str]) -> str:
-    return found.group() if found.group(1) in allowed_links else f"] {found.group(1)}"
+    return found.group() if _is_known(found.group(1), allowed_links) else f"] {found.group(1)}"
+
+
+def _is_known(url: str, allowed_links: Collection[str]) -> bool:
+    return url in allowed_links or (bool(ANCHORED.fullmatch(url)) and bare(url) in allowed_links)
 
 
 def _without_addresses(text: str, allowed_links: Collection[str]) -> str:
     def kept(found: re.Match[str]) -> str:
         url = found.group().rstrip(URL_TAIL)
         rest = found.group()[len(url) :]
-        return url + rest if url in allowed_links else rest
+        return url + rest if _is_known(url, allowed_links) else rest
 
     return URL.sub(kept, text)

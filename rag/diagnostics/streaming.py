@@ -11,7 +11,7 @@ from itertools import cycle, islice, zip_longest
 from typing import Any
 
 from rag.analysis import question_language
-from rag.api import open_retriever, open_writer
+from rag.api import open_retriever, open_writer, speed_name
 from rag.assistant import Assistant
 from rag.deadline import Deadline
 from rag.diagnostics.sections import OnProgress, Section
@@ -63,7 +63,9 @@ class Bench:
 
     def speed(self) -> dict[str, float]:
         """Return what was learnt of the model's server, in tokens a second and seconds."""
-        speed = SpeedBook(self.settings.data_dir / FILE).of(self.generator.name)
+        speed = SpeedBook(self.settings.data_dir / FILE).of(
+            speed_name(self.generator.name, self.settings)
+        )
         return {
             "prompt_tokens_per_s": round(speed.prompt_tokens_per_s, 1),
             "output_tokens_per_s": round(speed.output_tokens_per_s, 1),
@@ -142,7 +144,8 @@ async def _cold(bench: Bench, question: str) -> Timing:
     """Ask when the model is out of memory, and known to be."""
     await unload(bench)
     speeds = SpeedBook(bench.settings.data_dir / FILE)
-    speeds.change(bench.generator.name, lambda speed: replace(speed, used_at=0.0))
+    name = speed_name(bench.generator.name, bench.settings)
+    speeds.change(name, lambda speed: replace(speed, used_at=0.0))
     assistant = bench.assistant()
     try:
         return await time_question(assistant, question)

@@ -11,6 +11,7 @@ import ollama
 
 from rag.encoders.vectors import checked_answer, estimated_tokens, unit_rows
 from rag.errors import EncoderError
+from rag.settings import shown
 from rag.types import Vectors
 
 TIMEOUT_S = 60.0
@@ -69,10 +70,11 @@ class OllamaEncoder:
             if isinstance(error, ollama.ResponseError) and error.status_code == 404:
                 cure = f"Fetch it: ollama pull {self._model}"
             raise EncoderError(
-                f"Ollama cannot encode with {self._model}: {error}. {cure}"
+                f"Ollama cannot encode with {self._model}: {shown(str(error))}. {cure}"
             ) from None
         except (httpx.HTTPError, httpx.InvalidURL, ConnectionError) as error:
             raise EncoderError(
-                f"No Ollama answers at {self._url} ({type(error).__name__}). Start it (ollama"
-                " serve), correct OLLAMA_URL, or unset AI_EMBEDDING_MODEL for the bundled encoder"
+                f"No Ollama answers at {shown(self._url)} ({type(error).__name__}). Start it"
+                " (ollama serve), correct OLLAMA_URL, or unset AI_EMBEDDING_MODEL for the bundled"
+                " encoder"
             ) from None

@@ -10,7 +10,7 @@ import numpy
 
 from rag.encoders.vectors import checked_answer, estimated_tokens, unit_rows
 from rag.errors import ConfigError, EncoderError
-from rag.settings import Settings
+from rag.settings import Settings, shown
 from rag.types import Vectors
 
 TIMEOUT_S = 60.0
@@ -90,6 +90,6 @@ class OpenAIEncoder:
             return checked_answer([row.embedding for row in rows], len(texts))
         except self._failures as error:
             raise EncoderError(
-                f"{self._url} cannot encode with {self._model}: {error}. Check OPENAI_BASE_URL,"
-                " OPENAI_API_KEY and AI_EMBEDDING_MODEL"
+                f"{shown(self._url)} cannot encode with {self._model}: {shown(str(error))}. Check"
+                " OPENAI_BASE_URL, OPENAI_API_KEY and AI_EMBEDDING_MODEL"
             ) from error

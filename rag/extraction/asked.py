@@ -112,6 +112,11 @@ DEFINED = re.compile(
     r"(?:est|sont|désigne|signifie|is|are|means)\b",
     re.IGNORECASE,
 )
+INTERROGATIVE = re.compile(
+    r"^\W*(?:(?:à|a|de|pour|dans|sur|avec|par|en|depuis|jusqu['’]à|for|to|in|on|at|from) )?"
+    r"(?:qui|qu['’]|que|quoi|quel(?:le)?s?|lequel|laquelle|who|whom|whose|which|what)\b",
+    re.IGNORECASE,
+)
 QUESTIONS_KEPT = 100  # each is asked about several times in a row
 DIGIT = re.compile(r"\d")
 FRAMES = (WHAT, WHY, WHERE, *(asks for asks, _ in MEASURES))
@@ -125,6 +130,13 @@ def asks_how(question: str) -> bool:
     if not ORDER.search(question):
         return False
     return not any(_framed(question)) and not WHETHER.search(question)
+
+
+def wants_to_know(question: str) -> bool:
+    """Say whether a question asks for a thing told, not one that only names what troubles."""
+    return bool(
+        any(_framed(question)) or WHETHER.search(question) or INTERROGATIVE.search(question)
+    )
 
 
 def frame(question: str) -> str:

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from rag.extraction.asked import asks_how, giving
+from rag.extraction.asked import asks_how, giving, wants_to_know
+from rag.extraction.choosing import STEPS_PRIOR, apt
 from rag.extraction.condense import HEAD, Asked, asked_of, coverage, rarity, smoothed, words_held
+from rag.extraction.finishing import completed, is_aside, told
 from rag.extraction.sections import Section, has_steps, sections_of
-from rag.extraction.sentences import Unit, joined, leans, length, with_heads
+from rag.extraction.sentences import Unit, leans, length, with_heads
 from rag.types import Chunk, Hit
 
 LONGEST = 1_200  # characters: a list of steps is shown whole up to here
 USUAL = 600  # anything else: what is read at a glance
 SHORT = 250  # below, the best sentence is shown with those that follow it
 BEARING = 0.6  # of the best unit's score, from which on others are shown too
-FOUND_PRIOR, STEPS_PRIOR, KIND_BONUS = 0.2, 0.5, 0.4
+FOUND_PRIOR, KIND_BONUS = 0.2, 0.4
 FIRST = 0.1  # what standing first in its section is worth
 TITLE = 0.3  # what a word of the page's title counts for each of its units
-CAPTION = re.compile(r"(?:figure|fig\.|tableau|table|image|illustration) \d[\d.]*\W", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,8 @@ def extract_answer(question: str, hits: Sequence[Hit], page: Sequence[Chunk]) ->
     """
     how = asks_how(question)
     sections = _scored(question, sections_of(hits, page), hits, how)
-    section = _answering(sections, how)
-    text = _shown(section, how)
+    section = _answering(apt(sections, question) if how else sections, how)
+    text = _shown(section, how, question)
     return Extract(f"{text} [1]", replace(hits[0], chunk=_chunk_of(section)))
 
 
@@ -65,7 +65,7 @@ def _scored(
     units = _flat(sections)
     held = words_held([unit.text for unit in units], asked, lang)
     gives = giving(question, asked.stems)
-    bonus = [KIND_BONUS * gives(unit.text) for unit in units]
+    bonus = [KIND_BONUS * gives(unit.text) - is_aside(unit.text) for unit in units]
     around = [near for s in sections for near in [_around(s, asked, how)] * len(s.units)]
     weights = rarity(asked, held)
     alone, together = coverage(units, weights, held), coverage(units, weights, held, around)
@@ -108,7 +108,9 @@ def _around(section: Section, asked: Asked, how: bool) -> dict[str, float]:
     title, heading = words_held([chunk.title, chunk.heading], asked, chunk.lang)
     near = {word: TITLE * credit for word, credit in title.items()}
     for word, credit in heading.items():
-        near[word] = max(near.get(word, 0.0), credit * (1.0 if says_all else HEAD))
+        # what the title says too does not tell a section from the others
+        tells = says_all and word not in title
+        near[word] = max(near.get(word, 0.0), credit * (1.0 if tells else HEAD))
     return near
 
 
@@ -118,15 +120,17 @@ def _prior(section: Section, hits: Sequence[Hit], how: bool) -> float:
     return FOUND_PRIOR * found + STEPS_PRIOR * (how and has_steps(section.units))
 
 
-def _shown(section: Section, how: bool) -> str:
+def _shown(section: Section, how: bool, question: str) -> str:
     units, best = section.units, section.best
-    if how and has_steps(units):
+    # « j'ai oublié mon mot de passe » asks nothing: one step of what to do would not help
+    listed = how or (units[best].kind == "step" and not wants_to_know(question))
+    if listed and has_steps(units):
         kept = _steps(units, best)
     elif how and units[best].kind not in ("row", "item", "header"):
         kept = _onwards(units, best)
     else:
-        kept = _filled(units, _bearing(section), best)
-    return joined(units, kept)
+        kept = _filled(units, _bearing(section), best, how=how)
+    return told(units, completed(units, kept, USUAL))
 
 
 def _bearing(section: Section) -> set[int]:
@@ -138,7 +142,7 @@ def _bearing(section: Section) -> set[int]:
         alone = {position, *units[position].heads}
         more = kept | (alone if units[position].kind == "step" else with_heads(units, position))
         bears = scores[position] >= BEARING * scores[best] and _is_near(units, position, best)
-        shown = bears and not CAPTION.match(units[position].text)
+        shown = bears and not is_aside(units[position].text)
         if shown and length(units, more) <= USUAL:
             kept = more
     return kept or {best, *units[best].heads}
@@ -176,22 +180,29 @@ def _following(units: Sequence[Unit], kept: set[int], first: int, last: int, mos
     for position in range(first, last + 1):
         if length(units, kept | {position}) > most:
             break
-        if not CAPTION.match(units[position].text):
+        if not is_aside(units[position].text):
             kept = kept | {position}
     return kept
 
 
-def _filled(units: Sequence[Unit], kept: set[int], best: int) -> set[int]:
+def _filled(units: Sequence[Unit], kept: set[int], best: int, *, how: bool) -> set[int]:
     """Add the rest of a short list or paragraph: what follows the best sentence in it."""
     unit = units[best]
-    if unit.kind == "item" and unit.heads:
-        listed = {i for i, other in enumerate(units) if other.heads == unit.heads}
-        return kept | listed if length(units, kept | listed) <= SHORT else kept
+    if unit.kind == "lead" or (unit.kind == "item" and (unit.heads or how)):
+        led = unit.kind == "lead"
+        listed = {
+            i
+            for i, other in enumerate(units)
+            if (best in other.heads if led else other.first == unit.first)
+        }
+        most = USUAL if how else SHORT
+        return kept | listed if length(units, kept | listed) <= most else kept
     for position in range(best + 1, len(units)):
         if unit.kind != "sentence" or units[position].line != unit.line:
             break
         more = kept | {position}
-        if length(units, more) > SHORT and not leans(units, position):
+        too_long = length(units, more) > SHORT and not leans(units, position)
+        if too_long or is_aside(units[position].text):
             break
         kept = more
     return kept

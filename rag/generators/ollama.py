@@ -13,8 +13,9 @@ import ollama
 
 from rag.deadline import Deadline
 from rag.errors import DeadlineExceeded, ModelUnavailable
-from rag.generators.failures import is_address, shown, told_apart
+from rag.generators.failures import told_apart
 from rag.prompt import Prompt
+from rag.settings import is_address, shown
 from rag.types import Usage
 
 CONNECT_S = 2.0
@@ -92,10 +93,9 @@ class OllamaGenerator:
     def _client(self, deadline: Deadline) -> ollama.AsyncClient:
         left_s = max(0.001, deadline.left_s())
         timeout = httpx.Timeout(left_s, connect=min(CONNECT_S, left_s))
-        try:
-            return ollama.AsyncClient(host=self._url, timeout=timeout, verify=self._tls)
-        except httpx.InvalidURL as error:
-            raise ValueError(str(error)) from error
+        if not is_address(self._url):
+            raise ValueError("no address")
+        return ollama.AsyncClient(host=self._url, timeout=timeout, verify=self._tls)
 
     def _request(self, prompt: Prompt) -> dict[str, Any]:
         return {

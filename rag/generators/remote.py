@@ -17,8 +17,9 @@ import httpx2
 
 from rag.deadline import Deadline
 from rag.errors import DeadlineExceeded, ModelUnavailable
-from rag.generators.failures import is_address, shown, told_apart
+from rag.generators.failures import told_apart
 from rag.prompt import Prompt, estimate_tokens, whole_tokens
+from rag.settings import is_address, shown
 from rag.types import Usage
 
 CONNECT_S = 2.0
@@ -143,6 +144,8 @@ class RemoteGenerator(ABC):
             raise self._explain(error) from error
 
     def _client(self, deadline: Deadline) -> Any:
+        if not is_address(self._service.url):
+            raise ValueError("no address")
         left_s = deadline.left_s()
         timeout = self._sdk.Timeout(left_s, connect=min(CONNECT_S, left_s))
         return self._new_client(

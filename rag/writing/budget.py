@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from rag.prompt import ANSWER_TOKENS, CONTEXT_TOKENS
 from rag.writing.speed import Speed
 
-AIMED_SHARE = 0.48  # of the time
+AIMED_SHARE = 0.46  # of the time
 TYPICAL_ANSWER = 64  # tokens: three sentences
 SHORTEST_ANSWER = 28  # tokens: one sentence
-WORTHWHILE_PASSAGES = 130  # tokens: the best sentences of three passages
+WORTHWHILE_PASSAGES = 126  # tokens: the best sentences of three passages
 SHORTEST_PASSAGES = 28  # tokens: one sentence
 SAFETY = 0.95  # of the time is spent: speeds are means
 

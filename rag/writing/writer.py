@@ -43,7 +43,7 @@ class Sent:
 
 
 class Writer:
-    """Let one model write, within its slots and what is known of its speed.
+    """Let one model write, within its slots and what is known of its speed (``speed_name``).
 
     A generation that is given up before its first token keeps its slot: a probe, one token long,
     waits behind it in the server's queue, and gives the slot back when it has come through. While
@@ -58,6 +58,7 @@ class Writer:
         timeout_s: float,
         slots: int = 1,
         keep_alive: str = "60m",
+        speed_name: str = "",
     ) -> None:
         self._generator = generator
         self._speeds = speeds
@@ -65,6 +66,7 @@ class Writer:
         self._count = slots
         self._slots = Slots(slots)
         self._keep_alive_s = seconds(keep_alive)
+        self._speed_name = speed_name or self.name
         self._probes: set[Background] = set()
         self._last_prompt = ""
         self._reason = "resting"
@@ -116,7 +118,7 @@ class Writer:
     async def _take_slot(self, deadline: Deadline) -> None:
         if len(self._probes) >= self._count and self._reason == "resting":
             raise ModelUnavailable(f"{self.name} is being probed.", "resting")
-        speed = self._speeds.of(self.name)
+        speed = self._speeds.of(self._speed_name)
         shortest_s = (
             SHORTEST_PASSAGES / speed.prompt_tokens_per_s
             + SHORTEST_ANSWER / speed.output_tokens_per_s
@@ -127,7 +129,7 @@ class Writer:
 
     def _fitted(self, draft: Draft, deadline: Deadline, run: _Run) -> Prompt:
         """Return the prompt that can be read and answered in time."""
-        speed = self._speeds.of(self.name)
+        speed = self._speeds.of(self._speed_name)
         in_memory = self._in_memory()
         fixed = fixed_tokens(draft)
         if not in_memory:
@@ -159,9 +161,12 @@ class Writer:
             async with aclosing(self._generator.stream(prompt, deadline)) as pieces:
                 async for piece in pieces:
                     if isinstance(piece, Usage):
-                        self._check_read(prompt, piece)
-                        self._learn(prompt, piece, run.new_tokens)
                         run.ended = True
+                        cut = self._is_cut(prompt, piece)
+                        # also when it is: a model may have got another tokenizer
+                        self._learn(prompt, piece, 0 if cut else run.new_tokens)
+                        if cut:
+                            raise self._cut(prompt, piece)
                     else:
                         run.note_piece()
                     yield piece
@@ -173,7 +178,7 @@ class Writer:
             raise
 
     def _in_memory(self) -> bool:
-        age_s = time.time() - self._speeds.of(self.name).used_at
+        age_s = time.time() - self._speeds.of(self._speed_name).used_at
         return 0 <= age_s < self._keep_alive_s
 
     def _new_tokens(self, prompt: Prompt) -> int:
@@ -182,35 +187,37 @@ class Writer:
         last, self._last_prompt = self._last_prompt, text
         if not last:
             return 0  # another process may have sent the same rules
-        differ = (i for i, (a, b) in enumerate(zip(last, text, strict=False)) if a != b)
-        common = next(differ, min(len(last), len(text)))
+        common = _common_prefix(last, text)
         return whole_tokens(replace(prompt, system="", user=text[common:]))
 
-    def _check_read(self, prompt: Prompt, usage: Usage) -> None:
-        speed = self._speeds.of(self.name)
-        share = READ_SHARE if speed.measured_at else READ_SHARE_UNKNOWN
+    def _is_cut(self, prompt: Prompt, usage: Usage) -> bool:
+        """Say whether the server read too few tokens; 0: it does not count them."""
+        speed = self._speeds.of(self._speed_name)
+        share = READ_SHARE if speed.known else READ_SHARE_UNKNOWN
         expected = whole_tokens(prompt) * speed.tokens_per_estimate
-        if 0 < usage.prompt_tokens < share * expected:  # 0: this server does not count
-            raise ModelUnavailable(
-                f"{self.name} read {usage.prompt_tokens} tokens of a prompt of about"
-                f" {expected:.0f}: its server cuts prompts. Give it a context of"
-                f" {prompt.context_tokens} tokens or more (OLLAMA_CONTEXT_LENGTH).",
-                "cut",
-            )
+        return 0 < usage.prompt_tokens < share * expected
+
+    def _cut(self, prompt: Prompt, usage: Usage) -> ModelUnavailable:
+        return ModelUnavailable(
+            f"{self.name} read {usage.prompt_tokens} tokens of a prompt of about"
+            f" {whole_tokens(prompt)}: its server cuts prompts. Give it a context of"
+            f" {prompt.context_tokens} tokens or more (OLLAMA_CONTEXT_LENGTH).",
+            "cut",
+        )
 
     def _learn(self, prompt: Prompt, usage: Usage, new_tokens: int) -> None:
         loaded = usage.load_s > SLOW_FAILURE_S
         new = whole_tokens(prompt) if loaded else new_tokens
         now = time.time()
         self._speeds.change(
-            self.name, lambda speed: speed.learnt(usage, new, whole_tokens(prompt), now)
+            self._speed_name, lambda speed: speed.learnt(usage, new, whole_tokens(prompt), now)
         )
 
     def _learn_unended(self, prompt: Prompt, run: _Run) -> None:
         """Learn by the clock from an answer that the deadline cut off."""
         if run.first_s is None:
             return
-        ratio = self._speeds.of(self.name).tokens_per_estimate
+        ratio = self._speeds.of(self._speed_name).tokens_per_estimate
         output_s = run.last_s - run.first_s  # what came after may have been a standstill
         tokens = round(whole_tokens(prompt) * ratio)
         self._learn(prompt, Usage(tokens, run.pieces, run.first_s, output_s), run.new_tokens)
@@ -219,12 +226,12 @@ class Writer:
         if run.new_tokens and self._in_memory():
             now = time.time()
             self._speeds.change(
-                self.name, lambda speed: speed.slowed(run.new_tokens, run.waited_s, now)
+                self._speed_name, lambda speed: speed.slowed(run.new_tokens, run.waited_s, now)
             )
 
     async def _warm_up(self) -> bool:
         worked = await self._one_token(_rules_prompt())
-        if worked and not self._speeds.of(self.name).prompt_known:
+        if worked and not self._speeds.of(self._speed_name).prompt_known:
             # the server had read the rules before: how fast it reads is seen on what it has not
             words = " ".join(secrets.token_hex(2) for _ in range(MEASURED_WORDS))
             worked = await self._one_token(replace(_rules_prompt(), user=f"{MARK}\n{words}"))
@@ -293,6 +300,18 @@ def seconds(duration: str) -> float:
     parts = DURATION.findall(duration)
     total = sum(float(number) * UNITS_S[unit] for number, unit in parts)
     return math.inf if total < 0 else total
+
+
+def _common_prefix(one: str, other: str) -> int:
+    """Return how many characters two texts begin with alike, found by halving."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one.startswith(other[low:middle], low):
+            low = middle
+        else:
+            high = middle - 1
+    return low
 
 
 def _rules_prompt() -> Prompt:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from contextlib import ExitStack
 
@@ -141,8 +142,18 @@ def test_no_other_model_writes_on_after_a_piece(serve, tail) -> None:
     assert pieces[0].model == "openai:m"
 
 
+@pytest.mark.parametrize("status", [404, 500])
+def test_what_is_asked_next_is_told_in_a_sentence_of_its_own(serve, caplog, status) -> None:
+    without = serve([refusal(status, "model not found")])
+    chain = chain_of(OLLAMA.open(without.url), OLLAMA.open(serve(WHOLE).url))
+    with caplog.at_level(logging.WARNING):
+        assert written(chain)[1] == "Oui."
+    assert re.search(r"\w[.`]\.? Now asked: m\.$", caplog.messages[0])
+
+
 def test_when_all_fail_the_last_failure_is_told(serve) -> None:
-    chain = chain_of(OPENAI.open(unused_url()), OLLAMA.open(serve([refusal(404, "model not found")]).url))
+    without = serve([refusal(404, "model not found")])
+    chain = chain_of(OPENAI.open(unused_url()), OLLAMA.open(without.url))
     with pytest.raises(ModelUnavailable) as missing:
         written(chain)
     assert missing.value.reason == "missing"

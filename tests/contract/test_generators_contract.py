@@ -6,6 +6,7 @@ import asyncio
 import gc
 import json
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -37,6 +38,7 @@ from tests.contract.chat_servers import (
 from tests.scripted import unused_url
 
 LIMIT_S = 30.0
+CURE = re.compile(r"\b(?:Correct|See|Ask|Fetch) \S+")
 TIME_S = {"between slow pieces": 1.2}
 SILENCES: dict[str, Callable[[Backend], list]] = {
     "before its answer": lambda _: [SILENT_S],
@@ -178,7 +180,8 @@ def test_a_refused_request_is_told_once_with_its_cure(backend: Backend, status: 
     with ChatServer([refusal(status, "because of the moon")]) as server:
         error = failure(backend.open(server.url))
         assert len(server.requests) == 1
-    assert error.reason == "failed"
+    assert error.reason == "error"
+    assert CURE.search(str(error))
     assert "moon" in str(error)
     if backend.key_setting and status in {401, 403}:
         assert backend.key_setting in str(error)
@@ -192,7 +195,38 @@ def test_garbage_is_told(backend: Backend) -> None:
         [backend.head, backend.garbage, 1],
     ):
         with ChatServer(script) as server:
-            assert failure(backend.open(server.url)).reason == "failed"
+            assert failure(backend.open(server.url)).reason == "error"
+
+
+@pytest.mark.parametrize("body", [b"404 page not found", b'{"detail":"Not Found"}', b""])
+def test_a_wrong_path_is_not_taken_for_a_missing_model(backend: Backend, body: bytes) -> None:
+    head = f"HTTP/1.1 404 X\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    with ChatServer([head.encode() + body]) as server:
+        error = failure(backend.open(server.url))
+    assert error.reason == "refused"
+    assert "has no model" not in str(error)
+    assert f"{backend.name.upper()}_" in str(error)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["ftp://x", "http://127.0.0.1:99999", "http://127.0.0.1:a", "http://[::1", "http://a\x7fb"],
+)
+def test_what_is_no_address_is_told_with_its_setting(backend: Backend, url: str) -> None:
+    error = failure(backend.open(url))
+    assert error.reason == "refused"
+    assert f"{backend.name.upper()}_" in str(error)
+
+
+@pytest.mark.parametrize("script", [[], [refusal(401)], [refusal(404)], [refusal(500)], None])
+def test_the_password_of_an_address_is_not_told(backend: Backend, script: list | None) -> None:
+    with ChatServer(script or []) as server:
+        url = server.url if script is not None else unused_url()
+        error = failure(backend.open(url.replace("://", "://anne:s%40cret:1@")))
+    host = url.partition("//")[2]
+    assert "cret" not in str(error)
+    assert "anne" not in str(error)
+    assert host in str(error)
 
 
 @pytest.mark.parametrize("when", SILENCES)

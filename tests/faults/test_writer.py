@@ -201,6 +201,28 @@ def test_a_prompt_that_was_read_in_part_is_reported(ollama_url, chat_model):
     assert not done
 
 
+def test_another_tokenizer_is_not_taken_for_a_cut_prompt_for_ever(draft):
+    """The same name may stand for another model after an update."""
+    speeds = known(Speed(5_000.0, 500.0, tokens_per_estimate=3.0))
+    tokens = build_prompt(draft).user.count(" ") * 2
+    end = line(done=True, done_reason="stop", prompt_eval_count=tokens)
+
+    async def ask(server):
+        writer = writer_on(server.url, speeds=speeds)
+        outcomes = []
+        for _ in range(6):
+            try:
+                outcomes.append((await written(writer, draft))[1])
+            except ModelUnavailable as error:
+                outcomes.append(error.reason)
+        return outcomes
+
+    with ScriptedServer([HEAD, line("Oui."), end, END]) as server:
+        outcomes = asyncio.run(ask(server))
+    assert outcomes[0] == "cut"
+    assert outcomes[-1] == "Oui."
+
+
 def runner_pid(parent: int) -> int:
     """The process in which Ollama runs a model."""
     for path in Path("/proc").glob("[0-9]*/stat"):

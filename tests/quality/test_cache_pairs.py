@@ -17,6 +17,7 @@ from rag.encoders import bundled_encoder
 FILE = Path(__file__).parent / "cache_pairs.jsonl"
 PAIRS = [json.loads(line) for line in FILE.read_text("utf-8").splitlines()]
 HALVES = ("dev", "test", "blind")
+ADVERSARIAL = "adversarial"  # near misses only, written against the guards
 SWEEP = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 
@@ -41,14 +42,16 @@ def rows():
 
 def test_the_set_is_what_it_claims_to_be():
     assert len(PAIRS) >= 460
-    assert {pair["half"] for pair in PAIRS} == set(HALVES)
+    assert {pair["half"] for pair in PAIRS} == {*HALVES, ADVERSARIAL}
     assert sum(pair["lang"] == "fr" for pair in PAIRS) >= 260
     assert sum(pair["lang"] == "en" for pair in PAIRS) >= 100
-    assert 0.45 <= sum(pair["same"] for pair in PAIRS) / len(PAIRS) <= 0.55
+    assert sum(pair["half"] == ADVERSARIAL and not pair["same"] for pair in PAIRS) >= 60
+    balanced = [pair["same"] for pair in PAIRS if pair["half"] != ADVERSARIAL]
+    assert 0.45 <= sum(balanced) / len(balanced) <= 0.55
     assert len({(pair["a"], pair["b"]) for pair in PAIRS}) == len(PAIRS)
 
 
-@pytest.mark.parametrize("half", HALVES)
+@pytest.mark.parametrize("half", (*HALVES, ADVERSARIAL))
 def test_no_near_miss_gets_another_questions_answer(rows, half):
     served = [
         (pair["a"], pair["b"])
@@ -92,6 +95,9 @@ def print_sweep() -> None:
         cells += [f"{share(guarded, same=False):.1%}"]
         cells += [f"{share(alone, same=same):.0%}" for same in (True, False)]
         print(f"| {threshold:.2f} |", " | ".join(cells), "|")
+    for half in (*HALVES, ADVERSARIAL):
+        near = [hit for pair, hit, *_ in explained() if pair["half"] == half and not pair["same"]]
+        print(f"near misses served, {half}: {sum(near)} of {len(near)}")
     for pair, hit, score, named in explained():
         if hit != pair["same"] and "--wrong" in sys.argv:
             print(f"{pair['half']:5} {named} {score:.2f}", pair["a"], "|", pair["b"])

@@ -40,6 +40,12 @@ OTHER_FORM = [
     ("écrire à a@b.fr", "écrire à a@c.fr"),
     ("imprimer un message de merci", "imprimer un message"),
     ("Programmer en C", "Programmer en C#"),
+    ("La touche ▲", "La touche ▼"),
+    ("Payer 20 ₩", "Payer 20 ₽"),
+    ("Insérer 🙂", "Insérer 🙁"),
+    ("stocker à - 18 °C", "stocker à 18 °C"),
+    ("saisir ,75", "saisir 75"),
+    ("saisir .25", "saisir 25"),
 ]
 NEAR_MISSES = [
     ("negation", "Peut-on payer en ligne ?", "Ne peut-on pas payer en ligne ?"),
@@ -73,7 +79,24 @@ NEAR_MISSES = [
     ("role", "Comment déplacer ?", "Comment se déplacer ?"),
     ("conversation", "Comment le supprimer ?", "Comment supprimer ?"),
     ("conversation", "Et supprimer un lot ?", "Supprimer un lot"),
+    ("content", "Voir le crédit dû", "Voir le crédit"),
+    ("content", "Comment baisser le son du lecteur ?", "Comment baisser le lecteur ?"),
+    ("content", "Quelle démarche pour faire réparer ?", "Quelle démarche pour réparer ?"),
+    ("content", "How do I start hoping?", "How do I start hopping?"),
+    ("content", "À quoi sert alt+s ?", "À quoi sert alt+y ?"),
+    ("content", "How do I clock a worker in?", "How do I clock a worker?"),
+    ("interrogative", "À qui adresser la plainte ?", "De qui adresser la plainte ?"),
+    ("interrogative", "D'où vient le colis ?", "Où vient le colis ?"),
+    ("modality", "Where must I park?", "Where can I park?"),
+    ("role", "Qui a signé le bail ?", "Qui signe le bail ?"),
+    ("role", "Which tenants have paid?", "Which tenants are paid?"),
+    ("role", "How can you call me?", "How can I call you?"),
+    ("role", "Pouvez-vous nous appeler ?", "Pouvons-nous vous appeler ?"),
+    ("role", "Importer les lots de Cegid", "Importer les lots dans Cegid"),
+    ("role", "Ajouter un élève à une classe", "Créer un élève dans une classe"),
+    ("role", "Fermer mon agence", "Fermer votre agence"),
 ]
+MODIFIED = ("modifier", "modifer")
 PARAPHRASES = [
     ("Comment créer un client ?", "Quelle est la marche à suivre pour ajouter un nouveau client ?"),
     ("Comment créer un client ?", "création d'un client"),
@@ -170,6 +193,17 @@ def test_explain_says_why():
     assert score > THRESHOLD
     asked_twice = "How do I log in?", "How do I sign in?"
     assert explain(*asked_twice, encoder, threshold=0.99)[2] == "cosine"
+
+
+@pytest.mark.parametrize("question", ["", "?", "?!"])
+def test_a_question_without_a_word_is_not_even_its_own_like(question):
+    assert explain(question, question, bundled_encoder())[::2] == (False, "content")
+
+
+def test_a_slip_is_forgiven_only_where_the_cosine_is_high():
+    one, other = (asked(f"{verb} un compte", knows="modifier".__eq__) for verb in MODIFIED)
+    assert match(one, other, 0.80)
+    assert not match(one, other, 0.79)
 
 
 @pytest.mark.parametrize("question", ["", "?", "de la", "«", "a" * 5000, "ne pas", "et", "- - -"])

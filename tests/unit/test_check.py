@@ -1,7 +1,6 @@
 """A model's text is released by the sentence, and only what a passage supports."""
 
 import random
-import time
 
 import pytest
 
@@ -234,15 +233,14 @@ def test_an_answer_in_another_language_is_told_and_not_released():
     assert not is_in_other_language("Click Plus > Créer un avoir, then Valider.", "en")
 
 
-def test_a_million_characters_without_a_space_take_no_time_and_no_room():
-    started = time.perf_counter()
+def test_a_million_characters_without_a_space_take_no_room():
     checked = opened()
     for _ in range(250):
         checked.feed("x" * 4_000)
     checked.feed(" Choisissez Avoir total.")
     checked.close(ended=True)
     assert checked.text == "Choisissez Avoir total [1]."
-    assert time.perf_counter() - started < 5
+    assert len(checked._cutter._held) < 10_000
 
 
 def test_spaces_without_end_take_no_room():
@@ -266,3 +264,76 @@ def test_without_passages_nothing_is_released():
     checked.close(ended=True)
     assert checked.text == ""
     assert checked.dropped == 1
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "**Étape 2 :** Choisissez Avoir total [1].",
+        "**Étape 2** : Choisissez Avoir total [1].",
+        "Étape 2 : Choisissez Avoir total [1].",
+        "Étape 2. Choisissez Avoir total [1].",
+        "**2.** Choisissez Avoir total [1].",
+        "- **Step 2:** Choisissez Avoir total [1].",
+    ],
+)
+def test_a_step_is_judged_without_its_number_however_it_is_set(step):
+    assert released(f"{step}\n{step}").text == f"{step}\n{step}"
+
+
+@pytest.mark.parametrize(
+    "invented",
+    [
+        "Choisissez Avoir total puis écrivez à aide@evil.example [1].",
+        "Ouvrez monchai-support.com et choisissez Avoir total [1].",
+        "Choisissez Avoir total dans AVOIRS-EVIL.COM [1].",
+        "monchai-support.com",
+    ],
+)
+def test_an_address_that_no_passage_holds_is_not_shown(invented):
+    checked = released(f"{invented} Cliquez sur Valider [1].")
+    assert "evil" not in checked.text.casefold()
+    assert "support" not in checked.text
+
+
+def test_an_address_that_a_passage_holds_is_shown():
+    told = "Écrivez à aide@monchai.example, ouvrez avoirs.monchai.example ou avoirs.csv"
+    hits = [Hit(Chunk("1", "1.md", 0, "Avoirs", (), "", "fr", f"{told}."), 1.0, 1)]
+    checked = SentenceFilter(hits, "fr", (), bundled_encoder())
+    shown = checked.feed(f"{told}.") + checked.close(ended=True)
+    assert shown == f"{told} [1]."
+
+
+def test_a_known_page_may_be_linked_at_one_of_its_headings():
+    text = f"Choisissez Avoir total : {KNOWN}#choisir [1]."
+    assert released(text).text == text
+    assert released(text, allowed=(f"{KNOWN}#autre",)).text == text
+    assert "evil" not in released(text.replace("#choisir", "#/evil/x")).text
+
+
+@pytest.mark.parametrize("tokens", ["<|end|><|user|>", "<|end|>\n<|user|>\n", "</s>[INST] "])
+def test_what_follows_a_token_of_another_speaker_is_not_shown(tokens):
+    text = f"Choisissez Avoir total.{tokens}Cliquez sur Valider. Cliquez sur Valider.\nValider"
+    for size in (1, 7, 500):
+        assert released(text, size=size).text == "Choisissez Avoir total [1]."
+
+
+def test_a_token_before_an_answer_costs_nothing():
+    text = "<|assistant|> Choisissez Avoir total [1]."
+    assert released(text).text == "Choisissez Avoir total [1]."
+
+
+TABLE = "| Bouton | Action |\n|---|---|\n"
+ROW = "| Valider | Cliquez sur Valider |"
+
+
+def test_a_table_has_its_header_with_its_rows_or_is_not_shown():
+    shown = released(f"{TABLE}{ROW}\n| Envoyer | Cela coûte 45 euros |\n\nChoisissez Avoir total.")
+    assert shown.text.startswith(TABLE + "| Valider | Cliquez sur Valider |")
+    assert shown.dropped == 1
+    assert "45" not in shown.text
+    assert shown.text.endswith("\n\nChoisissez Avoir total [1].")
+    alone = released(f"{TABLE}| Envoyer | Cela coûte 45 euros |\n\nChoisissez Avoir total.")
+    assert alone.text == "Choisissez Avoir total [1]."
+    foreign = released(f"{TABLE.replace('Action', 'Appelez le 0800 12 ou evil.example')}{ROW}")
+    assert foreign.text == ""

@@ -67,9 +67,13 @@ def test_an_english_question_that_shares_no_word_gets_the_steps():
     assert extract("How do I enter an order?").text.startswith("1. Ouvrez Ventes > Commandes")
 
 
-def test_how_much_is_answered_by_the_step_with_the_number():
+def test_how_much_is_answered_by_the_step_with_the_number_as_a_sentence():
     found = extract("Quel acompte par défaut ?", 1).text
-    assert found == "3. Fixez l'acompte : de 10 à 100 % du montant, 50 % par défaut. [1]"
+    assert found == "Fixez l'acompte : de 10 à 100 % du montant, 50 % par défaut. [1]"
+
+
+def test_one_step_tells_who_without_its_number():
+    assert extract("Qui peut confirmer ?", 1).text == "Cliquez sur Confirmer. [1]"
 
 
 def test_a_row_is_shown_with_its_header_and_without_the_others():
@@ -109,6 +113,54 @@ def test_steps_answer_how_before_prose_that_holds_as_many_of_its_words():
     told = ("Copie", "Cliquez pour refaire la commande. Choisissez de refaire la commande du jour.")
     found = extract("Comment refaire ma commande ?", 0, page(told, ("Refaire pas à pas", STEPS)))
     assert found.text.startswith("1. Ouvrez Ventes > Commandes")
+
+
+@pytest.mark.parametrize(
+    ("question", "shown"),
+    [
+        ("J'ai perdu ma clé", "1. Cliquez sur Clé perdue.\n2. Saisissez votre adresse."),
+        ("I lost my key", "1. Cliquez sur Clé perdue.\n2. Saisissez votre adresse."),
+    ],
+)
+def test_who_tells_what_troubles_is_shown_all_that_is_to_be_done(question, shown):
+    steps = "1. Cliquez sur Clé perdue.\n2. Saisissez votre adresse."
+    assert extract(question, 0, page(("Clé perdue", steps))).text == f"{shown} [1]"
+
+
+def test_how_is_answered_by_a_whole_list_where_there_are_no_steps():
+    items = "- Pour une facture : mettez en litige.\n- Pour tous : choisissez Pause générale."
+    found = extract("Comment suspendre une facture ?", 0, page(("Suspendre", items)))
+    assert found.text == f"{items} [1]"
+
+
+@pytest.mark.parametrize(
+    "after", ["=SOMME(plage)", "- le nom\n- le code", "SOMME additionne la plage donnée."]
+)
+def test_a_lead_in_is_shown_with_what_it_announces(after):
+    text = f"La fonction SOMME a la syntaxe suivante :\n{after}"
+    found = extract("Quelle est la syntaxe de la fonction SOMME ?", 0, page(("Fonctions", text)))
+    assert found.text == f"{text} [1]"
+
+
+def test_a_lead_in_that_nothing_follows_is_left_out():
+    text = "La fonction SOMME additionne une plage. La fonction SOMME a la syntaxe suivante :"
+    found = extract("Que fait la fonction SOMME ?", 0, page(("Fonctions", text)))
+    assert found.text == "La fonction SOMME additionne une plage. [1]"
+
+
+@pytest.mark.parametrize(
+    "sending",
+    [
+        "Reportez-vous également à l'export du bilan annuel.",
+        "Voir aussi l'export du bilan annuel.",
+        "Pour plus d'informations sur l'export du bilan annuel, lisez le guide.",
+        "See also export du bilan annuel.",
+    ],
+)
+@pytest.mark.parametrize("question", ["L'export du bilan annuel ?", "Comment l'exporter ?"])
+def test_a_sentence_that_sends_elsewhere_is_never_the_answer(sending, question):
+    chunks = page(("Bilan", f"Le bilan se garde dix ans. {sending}"))
+    assert extract(question, 0, chunks).text == "Le bilan se garde dix ans. [1]"
 
 
 @pytest.mark.parametrize("best", [0, 1])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rag.errors import ConfigError
-from rag.settings import SWITCHES_FILE, Settings, load_settings
+from rag.settings import SWITCHES_FILE, Settings, load_settings, shown
 
 
 @pytest.fixture(autouse=True)
@@ -167,3 +167,23 @@ def test_a_secret_of_the_wrong_kind_is_not_shown() -> None:
     save_switches('{"OPENAI_API_KEY": [12345]}')
     assert "OPENAI_API_KEY" in failure()
     assert "12345" not in failure()
+
+
+def test_a_blank_model_is_named_with_its_cure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HELP_MODEL", " ")
+    assert "HELP_MODEL=phi3:mini" in failure()
+    monkeypatch.setenv("HELP_MODEL", " gemma3:1b ")
+    assert load_settings().model == "gemma3:1b"
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ("at http://anne:s@cret@host:1/v1 now", "at http://host:1/v1 now"),
+        ("anne:secret@host:1", "host:1"),
+        ("http://host:1/v1", "http://host:1/v1"),
+        ("Écrivez à anne@host.example : merci", "Écrivez à anne@host.example : merci"),
+    ],
+)
+def test_an_address_is_shown_without_its_password(told: str, expected: str) -> None:
+    assert shown(told) == expected

@@ -217,9 +217,9 @@ class SqliteAnswers:
             with self._file.writing(wait_s) as connection:
                 result = write(connection)
         except SearchUnavailable as error:
-            if not self._complained:
+            if wait_s and not self._complained:  # who does not wait comes again
                 logger.warning("Answers are not kept for now: %s", error)
-            self._complained = True
+                self._complained = True
             return otherwise
         self._complained = False
         return result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,11 +37,37 @@ CHUNK_COLUMNS = "id, page, position, title, headings, url, lang, text, questions
 
 def connect(path: Path) -> sqlite3.Connection:
     """Open the file; a statement waits up to `BUSY_MS` for another writer."""
-    connection = sqlite3.connect(
-        path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False
-    )
-    connection.execute("PRAGMA synchronous = NORMAL")
+    connection = _opened(path.absolute().as_uri())
+    try:
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("SELECT 1 FROM sqlite_master")
+    except sqlite3.OperationalError:
+        connection.close()
+        if os.access(path.parent, os.W_OK) or not os.access(path, os.R_OK) or _has_log(path):
+            raise
+        # a file in WAL mode needs shared memory beside it, even to be read
+        connection = _opened(f"{path.absolute().as_uri()}?mode=ro&immutable=1")
     return connection
+
+
+def state(path: Path) -> tuple[int, int, bool] | None:
+    """Return what changes when a file that this process may only read is written elsewhere."""
+    if os.access(path.parent, os.W_OK):
+        return None  # SQLite itself sees every change
+    found = path.stat()
+    return found.st_mtime_ns, found.st_size, _has_log(path)
+
+
+def _opened(uri: str) -> sqlite3.Connection:
+    return sqlite3.connect(
+        uri, uri=True, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False
+    )
+
+
+def _has_log(path: Path) -> bool:
+    """Say whether something was written that is not in the file itself yet."""
+    log = path.with_name(f"{path.name}-wal")
+    return log.exists() and log.stat().st_size > 0
 
 
 @contextmanager

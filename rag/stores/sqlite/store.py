@@ -24,6 +24,7 @@ from rag.stores.sqlite.file import (
     read_meta,
     read_record,
     read_value,
+    state,
 )
 from rag.stores.sqlite.writer import SqliteWriter
 from rag.types import Chunk, IndexMeta, PageRecord, SearchLegs, StoreWriter, Vectors
@@ -39,6 +40,7 @@ class SqliteStore:
         self._path = path
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
+        self._state: tuple[int, int, bool] | None = None
         self._generation = -1
         self._ids: list[str] = []
         self._matrix: Vectors = numpy.empty((0, 0), numpy.float32)
@@ -117,12 +119,19 @@ class SqliteStore:
                 rows.extend(connection.execute(sql, batch))
         return rows
 
+    def _connect(self) -> sqlite3.Connection:
+        found = state(self._path)
+        if self._connection is not None and found != self._state:
+            self.close()
+        if self._connection is None:
+            self._connection, self._state = connect(self._path), found
+        return self._connection
+
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
         with self._lock, explained(self._path):
-            if self._connection is None:
-                self._connection = connect(self._path)
-            yield self._connection
+            connection = self._connect()
+            yield connection
 
     @contextmanager
     def _searching(self) -> Iterator[sqlite3.Connection]:

@@ -12,7 +12,9 @@ SYNONYMS = {
 créer, création, ajouter, ajout, rajouter, rajout, faire, établir, générer, génération
 saisir, saisie, renseigner, entrer, enregistrer, enregistrement
 créer, création, ajouter, ajout, saisir, saisie
-supprimer, suppression, effacer, effacement, enlever, enlèvement, retirer, retrait, ôter
+supprimer, suppression, effacer, effacement
+supprimer, suppression, enlever, enlèvement, ôter
+enlever, enlèvement, retirer, retrait, ôter
 modifier, modification, changer, changement, éditer
 corriger, correction, rectifier, rectification
 modifier, modification, corriger, correction, mettre à jour, mise à jour
@@ -144,7 +146,7 @@ set up, setup, configure, configuration
 start, begin
 finish, complete
 enable, activate, activation, turn on, switch on
-disable, deactivate, deactivation, turn off, switch off, stop
+disable, deactivate, deactivation, turn off, switch off
 increase, raise, enlarge
 decrease, reduce, lower
 contact, reach, get in touch with
@@ -192,6 +194,20 @@ permanently, for good
 """,
 }
 
+# near enough for a heading to name what a question asks how to do, not to take its place in it
+NEAR = {
+    "fr": """
+arrêter, arrêt, suspendre, suspension, désactiver, désactivation, interrompre, interruption, stopper
+désarchiver, réactiver, réactivation, restaurer, restauration, rétablir, récupérer, revenir
+résilier, résiliation, annuler, annulation
+""",
+    "en": """
+stop, suspend, suspension, disable, deactivate, deactivation, turn off, switch off, interrupt, pause
+unarchive, reactivate, reactivation, restore, recover, bring back
+terminate, termination, cancel, cancellation
+""",
+}
+
 # what stands before a colon opposes what stands after it
 ANTONYMS = """
 avec with : sans without
@@ -218,7 +234,7 @@ démarrer commencer start begin : arrêter terminer stop end finish
 envoyer send : recevoir receive
 croissant ascending : décroissant descending
 prochain suivant next : dernier précédent previous last
-enable activate : disable deactivate
+activer enable activate : désactiver disable deactivate
 on up : off down
 upload : download
 haut top : bas bottom

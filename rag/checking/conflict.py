@@ -1,0 +1,182 @@
+"""What a sentence says otherwise than a passage: a name, a number, a negation, an opposite."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy
+
+from rag.analysis import fold
+from rag.checking import facts
+from rag.checking.claim import Claim
+from rag.checking.evidence import Evidence
+from rag.checking.passages import Passage, Unit, flat
+from rag.types import Vectors
+
+NEAR = 0.9  # of the best sentence's share of the words: what a number may stand in
+AROUND = 0.5  # what the sentence's other clauses count when a clause is looked up
+SAME_MEASURE = 0.4  # the same where the unit after the number is the same
+MET = 0.7  # credit of a word that is the same
+SAME = 0.8  # share of a sentence's words by which a unit says the same, whatever the heading
+TALKED_OF = 0.35  # share of a clause's words by which a page's clause is about the same
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Hold what a sentence names letter by letter, and its words, folded."""
+
+    steps: frozenset[tuple[str, str]]
+    codes: frozenset[str]
+    addresses: frozenset[str]
+    quoted: tuple[str, ...]
+    pressed: tuple[str, ...]
+    names: tuple[str, ...]
+    words: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Hold how a sentence is met by one passage: `Claim`'s columns of that passage alone."""
+
+    passage: Passage
+    matched: Vectors
+    met: Vectors
+
+
+def named_in(sentence: str) -> Named:
+    """Return what a sentence names."""
+    return Named(
+        steps=frozenset(facts.menu_steps(sentence)),
+        codes=frozenset(facts.codes(sentence)),
+        addresses=frozenset(facts.addresses(sentence)),
+        quoted=tuple(facts.quoted(sentence)),
+        pressed=tuple(facts.pressed(sentence)),
+        names=tuple(facts.names(sentence)),
+        words=frozenset(map(fold, facts.spoken(sentence))),
+    )
+
+
+def part_of(evidence: Evidence, claim: Claim, number: int) -> Part:
+    """Return how a sentence is met by the passage of this number, from 0."""
+    first, last = evidence.first_words[number : number + 2]
+    start, end = evidence.first_units[number : number + 2]
+    matched, met = claim.matched[:, first:last], claim.met[:, start : end - 2]
+    return Part(evidence.passages[number], matched, met)
+
+
+def conflict(part: Part, claim: Claim, named: Named) -> str:
+    """Return what a passage does not say or says otherwise; nothing where they agree."""
+    return _unknown(part.passage, named) or _changed(part, claim, named)
+
+
+def _unknown(passage: Passage, named: Named) -> str:
+    """Return a name, code, address or menu path of a sentence that a passage does not hold."""
+    for step in named.steps - passage.steps:
+        return " > ".join(step)
+    for code in (named.codes - passage.codes) | (named.addresses - passage.addresses):
+        return code
+    for text in named.quoted:
+        if flat(text).strip() and flat(text) not in passage.flat:
+            return text
+    for name in named.pressed:
+        if name.split()[0] not in passage.capitals or flat(name) not in passage.flat:
+            return name
+    for name in named.names:
+        if flat(name) not in passage.flat:
+            return name
+    return ""
+
+
+def _changed(part: Part, claim: Claim, named: Named) -> str:
+    """Return the number, negation or opposite by which a sentence departs from a passage."""
+    total = claim.weights @ part.met
+    for text, rows in claim.clauses:
+        own = claim.weights[list(rows)] @ part.met[list(rows)]
+        relevance = ((1 - AROUND) * own + AROUND * total).tolist()
+        missing = _missing_number(text, part.passage.units, relevance)
+        if missing:
+            return missing
+        for row in rows:
+            if _is_denied_elsewhere(part, claim, row, rows, relevance):
+                return "negation"
+        if _is_opposite(part, claim, rows, named.words):
+            return "opposite"
+    return ""
+
+
+def _missing_number(text: str, units: Sequence[Unit], relevance: Sequence[float]) -> str:
+    """Return a number that stands in none of the units which the clause is about."""
+    values = sorted(facts.numbers(text))
+    if not values:
+        return ""
+    everyone = range(len(units))
+    pairs = [(one, two) for one, two in pairwise(everyone) if units[one].line == units[two].line]
+    windows = [(place,) for place in everyone] + pairs
+    scores = [max(relevance[place] for place in window) for window in windows]
+    top = max(scores, default=0.0)
+    said = facts.measures(text)
+    best_measures = {
+        unit
+        for window, score in zip(windows, scores, strict=True)
+        if score >= NEAR * top
+        for place in window
+        for _, unit in units[place].measures
+    }
+    for value in values:
+        measured = {one for one in said if one[0] == value}
+        rivals = {unit for _, unit in measured} & best_measures
+        held = (
+            any(
+                value in units[place].numbers
+                and score
+                >= top * (SAME_MEASURE if measured & units[place].measures and not rivals else NEAR)
+                for place in window
+            )
+            for window, score in zip(windows, scores, strict=True)
+        )
+        if not any(held):
+            return value
+    return ""
+
+
+def _is_denied_elsewhere(
+    part: Part, claim: Claim, row: int, rows: Sequence[int], relevance: Sequence[float]
+) -> bool:
+    """Say whether a word is denied by the sentence or by the units which hold it, not by both."""
+    passage = part.passage
+    holding = numpy.flatnonzero(part.met[row] >= MET).tolist()
+    if not holding:
+        return False
+    top = max(relevance[place] for place in holding)
+    denied = row in claim.denied
+    same = set(numpy.flatnonzero(part.matched[row] >= MET).tolist())
+    headed = passage.denied if denied else passage.heading - passage.denied
+    own = (1 - AROUND) * claim.weights[list(rows)].sum() + AROUND * claim.weights.sum()
+    if top < SAME * own and not same.isdisjoint(headed):
+        return False
+    near = [passage.units[place] for place in holding if relevance[place] >= NEAR * top]
+    denies = bool(claim.denied.intersection(rows))
+    mentions = (
+        (number in unit.denied) == denied or (denies and _denies_near(unit, number))
+        for unit in near
+        for number in unit.words & same
+    )
+    return not any(mentions)
+
+
+def _denies_near(unit: Unit, number: int) -> bool:
+    """Say whether something is denied in the clause of a unit which holds a word."""
+    return any(number in held and held & unit.denied for held, _ in unit.clauses)
+
+
+def _is_opposite(part: Part, claim: Claim, rows: Sequence[int], said: frozenset[str]) -> bool:
+    """Say whether the page's clauses that are about the same say the opposite."""
+    weights = claim.weights[list(rows)]
+    scores = (weights @ part.passage.clauses.best(part.matched[list(rows)])).tolist()
+    best = max(scores, default=0.0)
+    if best < TALKED_OF * weights.sum():
+        return False
+    about = zip(scores, part.passage.written, strict=True)
+    return all(facts.contradicts(said, written) for score, written in about if score >= NEAR * best)

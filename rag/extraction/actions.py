@@ -1,0 +1,179 @@
+"""Which action a question asks about, and whether a heading names it, its opposite or another."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cache, lru_cache
+
+from rag import analysis
+from rag.lexicon import ANTONYMS, NEAR, SYNONYMS
+
+HEADINGS_KEPT = 2_000
+INFINITIVE = re.compile(r"\w{2,}(?:er|ir|[dtiv]re|[npl]cre|ompre|clure)")
+PARTICIPLE = re.compile(r"\w+(?:ée?s?|ed)")
+SPOKEN = re.compile(
+    r"\b(?:je|j['’]|on|tu|nous|vous|i|you|we|one|to)\s*(?!(?:do|can|to)\b)(\w{3,})", re.I
+)
+# « l'activer », « how to », « comment »: what may stand before a heading's verb
+BEFORE = frozenset("le la les l se s en y ne pas pour comment how to the i do can you".split())
+JOINED = re.compile(r",| (?:ou|et|puis|or|and|then) ")
+# verbs that say little: the noun after them names the action
+LIGHT = frozenset(
+    "faire lancer effectuer realiser demarrer proceder pouvoir savoir vouloir devoir aller avoir"
+    " etre do make run perform start be have".split()
+)
+UNDOING = ("des", "de", "dis", "re", "un", "in", "mis")
+PARTICLES = frozenset(("on", "off", "up", "out", "down"))
+
+
+class Named(IntEnum):
+    """How a heading stands to the action asked about, the better the higher."""
+
+    OPPOSITE = 0
+    OTHER = 1
+    NOTHING = 2
+    NOUN = 3
+    VERB = 4
+    SAME_VERB = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Hold the stem of a verb, those that mean the same, and those that mean the opposite."""
+
+    stem: str
+    alike: frozenset[str]
+    opposite: frozenset[str]
+
+    def is_in(self, text: str, lang: str) -> bool:
+        """Say whether a text holds the verb or one that means the same."""
+        return not {self.stem, *self.alike}.isdisjoint(analysis.stems(text, lang))
+
+
+def action_asked(question: str) -> Action | None:
+    """Return the action that a question asks how to do, None where it names none."""
+    told = analysis.words(question)
+    lang = analysis.question_language(question)
+    verbs = [word for word in told if lang == "fr" and INFINITIVE.fullmatch(word)]
+    spoken = SPOKEN.search(question)
+    verbs += [spoken.group(1).lower()] if spoken else told[:1]
+    verb = next((verb for verb in verbs if _is_telling(verb, lang)), None)
+    if verb is None:
+        return None
+    particle = next((word for word in told if word in PARTICLES), "") if lang == "en" else ""
+    return _action(f"{verb} {particle}".strip(), lang)
+
+
+def _is_telling(verb: str, lang: str) -> bool:
+    return analysis.fold(verb) not in LIGHT and not analysis.is_stop_word(verb, lang)
+
+
+@lru_cache(maxsize=HEADINGS_KEPT)
+def named(heading: str, lang: str, action: Action) -> Named:
+    """Say how a heading of a page in ``lang`` stands to an action.
+
+    Its verbs tell, then the nouns of actions; a participle (« un client archivé ») names a state.
+    """
+    verbs = [analysis.stem(verb, lang) for verb in _verbs(heading, lang)]
+    found = [_compared(stem, action) for stem in verbs]
+    if found and max(found) > Named.OTHER:
+        return max(found)
+    if found:
+        return min(found)
+    told = [word for word in analysis.words(heading) if not PARTICIPLE.fullmatch(word)]
+    nouns = [_compared(analysis.stem(word, lang), action) for word in told]
+    if max(nouns, default=Named.NOTHING) > Named.OTHER:
+        return Named.NOUN
+    return Named.OPPOSITE if Named.OPPOSITE in nouns else Named.NOTHING
+
+
+def _verbs(heading: str, lang: str) -> list[str]:
+    """Return the verbs that begin a heading and those joined to them: « Corriger ou supprimer »."""
+    found: list[str] = []
+    for number, part in enumerate(JOINED.split(heading)):
+        told = [word for word in analysis.words(part) if word not in BEFORE]
+        if len(told) > 1 and analysis.fold(told[0]) in LIGHT and INFINITIVE.fullmatch(told[1]):
+            told.pop(0)
+        verb = told[0] if told else ""
+        if not _is_verb(verb, lang):
+            if number == 0:
+                break
+            continue
+        if analysis.fold(verb) not in LIGHT:
+            found.append(verb)
+    return found
+
+
+def _is_verb(word: str, lang: str) -> bool:
+    if lang == "en":
+        return word.endswith("ing") or analysis.stem(word, lang) in _sets("en")
+    return INFINITIVE.fullmatch(word) is not None
+
+
+def _compared(stem: str, action: Action) -> Named:
+    meant = (action.stem, *action.alike)
+    if stem in meant:
+        return Named.SAME_VERB if stem == action.stem else Named.VERB
+    undone = any(_undoes(stem, other) for other in meant)
+    return Named.OPPOSITE if undone or stem in action.opposite else Named.OTHER
+
+
+def _undoes(one: str, other: str) -> bool:
+    """Say whether two stems are one but for a prefix that undoes: activ-, desactiv-, reactiv-."""
+    bare_one, bare_other = _without_prefix(one), _without_prefix(other)
+    return one != other and not bare_one.isdisjoint(bare_other)
+
+
+@cache
+def _without_prefix(stem: str) -> frozenset[str]:
+    cut = (stem.removeprefix(prefix) for prefix in UNDOING)
+    return frozenset({stem, *(rest for rest in cut if len(rest) > 3)})
+
+
+@lru_cache(maxsize=HEADINGS_KEPT)
+def _action(verb: str, lang: str) -> Action:
+    stem = _stem(verb, lang)
+    meant = {stem} | _synonyms({stem}, lang)
+    alike, opposite = set(meant), set[str]()
+    for sides in _sides():
+        for here, there in (sides, sides[::-1]):
+            if stem in here or (meant & here and not meant & there):
+                opposite |= there
+                # how the other language says it
+                alike |= here if lang == "en" else set()
+    opposite |= _synonyms(opposite, "fr") | _synonyms(opposite, "en")
+    return Action(stem, frozenset(alike - {stem}), frozenset(opposite - alike))
+
+
+def _synonyms(stems: Iterable[str], lang: str) -> set[str]:
+    sets = _sets(lang)
+    return {other for stem in stems for one in sets.get(stem, ()) for other in one}
+
+
+def _stem(entry: str, lang: str) -> str:
+    return " ".join(analysis.stem(word, lang) for word in analysis.words(entry))
+
+
+@cache
+def _sets(lang: str) -> dict[str, tuple[frozenset[str], ...]]:
+    """Return the sets of synonyms in which each stem stands."""
+    found: dict[str, tuple[frozenset[str], ...]] = {}
+    for line in (SYNONYMS[lang] + NEAR[lang]).strip().splitlines():
+        stems = frozenset(_stem(entry, lang) for entry in line.split(",") if entry)
+        for stem in stems:
+            found[stem] = (*found.get(stem, ()), stems)
+    return found
+
+
+@cache
+def _sides() -> tuple[tuple[frozenset[str], frozenset[str]], ...]:
+    """Return the stems of each line of opposites, those before the colon and those after it."""
+    lines = (line.split(":") for line in ANTONYMS.strip().splitlines())
+    return tuple((_stems_of(one.split()), _stems_of(other.split())) for one, other in lines)
+
+
+def _stems_of(told: Iterable[str]) -> frozenset[str]:
+    return frozenset(stem for word in told for stem in analysis.query_stems(word))
