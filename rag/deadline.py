@@ -59,7 +59,9 @@ async def bounded(call: Callable[[], Result], timeout_s: float) -> Result:
             loop.call_soon_threadsafe(settle, result, error)
 
     _threads.run(work)
-    return await asyncio.wait_for(future, timeout_s)
+    # not wait_for: in Python 3.11 it may lose a cancellation that comes with the result
+    async with asyncio.timeout(timeout_s):
+        return await future
 
 
 class _Threads:

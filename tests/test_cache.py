@@ -257,7 +257,10 @@ def test_warm_stops_at_once_and_keeps_what_it_has(site: Site) -> None:
     )
     assert wait_until(lambda: len(site.server.requests) > 3, 30)
     process.send_signal(signal.SIGINT)
-    said, error = process.communicate(timeout=10)
+    try:
+        said, error = process.communicate(timeout=30)
+    finally:
+        process.kill()
     assert process.returncode == 130
     assert "Traceback" not in error
     done = json.loads(said)

@@ -42,7 +42,7 @@ def test_one_model_is_opened_alone_and_several_as_a_chain() -> None:
     assert isinstance(open_writer(several), Chain)
 
 
-@pytest.mark.parametrize("name", ["openai:", "anthropic:", "ollama:", "openai", " "])
+@pytest.mark.parametrize("name", ["openai:", "anthropic:", "ollama:", "openai"])
 def test_a_name_without_a_model_is_refused(name: str) -> None:
     with pytest.raises(ConfigError, match="HELP_MODEL"):
         open_generators(settings(model=name))
