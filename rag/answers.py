@@ -33,7 +33,7 @@ class Context:
 
 @dataclass(slots=True)
 class Written:
-    """Hold what a model wrote, checked, and how it ended (``reason`` None: by itself)."""
+    """Hold what a model wrote, checked; ``usage`` None: it did not end by itself."""
 
     model: str = ""
     passages: tuple[Hit, ...] = ()
@@ -42,7 +42,6 @@ class Written:
     dropped: int = 0
     usage: Usage | None = None
     first_token_ms: float | None = None
-    reason: str | None = None
 
 
 def written_answer(context: Context, written: Written) -> Answer:

@@ -24,11 +24,6 @@ class CircuitBreaker:
         self._failed_at: list[float] = []
         self._open_until: float | None = None
 
-    @property
-    def is_open(self) -> bool:
-        """Say whether calls failed slowly and none worked since."""
-        return self._open_until is not None
-
     def allows(self) -> bool:
         """Say whether to call now. While open, one caller is let through each time a rest ends."""
         with self._lock:

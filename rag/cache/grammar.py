@@ -150,7 +150,6 @@ UNITS = frozenset(
     "bottle case box pallet barrel octet go mo ko gb mb kb seconde minute heure second hour "
     "h min pourcent percent degre degree".split()
 )
-PHRASAL = frozenset("up down off out over away back".split())
 LIGHT = frozenset("faire fait fais faites effectuer effectue realiser realise perform".split())
 REPEATED = frozenset("deja already".split())
 NEW = frozenset("nouveau nouvel nouvelle nouveaux nouvelles new".split())

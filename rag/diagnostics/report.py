@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rag.diagnostics.significance import CONFIDENCE, LEVEL, Difference
+from rag.diagnostics.tables import table as aligned
 from rag.errors import ConfigError
 
 DEFAULT_MEASURE = "Success@1"
@@ -50,10 +51,10 @@ def report_lines(report: Mapping[str, Any], names: Sequence[str]) -> list[str]:
     header = ["", "queries", *names]
     rows = [["fused", *_cells(report, names)], ["", "", *_intervals(report, names)]]
     rows += [[leg, *_cells(found, names)] for leg, found in report["legs"].items()]
-    lines = [*_table([header, *rows]), f"(brackets: {CONFIDENCE:.0%} confidence intervals)"]
+    lines = [*aligned([header, *rows]), f"(brackets: {CONFIDENCE:.0%} confidence intervals)"]
     if len(report["groups"]) > 1:
         groups = [[name, *_cells(found, names)] for name, found in report["groups"].items()]
-        lines += ["", *_table([["group", *header[1:]], *groups])]
+        lines += ["", *aligned([["group", *header[1:]], *groups])]
     settings, ms = report["settings"], report["question_ms"]
     return [
         *lines,
@@ -89,7 +90,7 @@ def comparison_lines(compared: Mapping[str, Any]) -> list[str]:
     rows = [["", "A", "B", "B - A", "p", f"significant at {LEVEL:.0%}"]]
     for name, found in compared["measures"].items():
         rows.append([name, *_difference_cells(found)])
-    return [*_table(rows), f"{compared['queries']} queries, paired randomisation test"]
+    return [*aligned(rows), f"{compared['queries']} queries, paired randomisation test"]
 
 
 def _difference_cells(found: Difference) -> list[str]:
@@ -107,13 +108,13 @@ def _gate_lines(report: Mapping[str, Any]) -> Iterator[str]:
             figures = found["refusal_precision"], found["refusal_recall"]
             rows.append([name, *map(_number, figures)])
     if len(rows) > 1:
-        yield from _table(rows)
+        yield from aligned(rows)
     yield f"Expected calibration error {gate['calibration_error']:.4f}"
     table = [["probability", "queries", "foretold", "right"]]
     for row in gate["reliability"]:
         span = f"{row['from']:.1f} to {row['to']:.1f}"
         table.append([span, str(row["queries"]), _number(row["foretold"]), _number(row["right"])])
-    yield from _table(table)
+    yield from aligned(table)
 
 
 def _cells(found: Mapping[str, Any], names: Sequence[str]) -> list[str]:
@@ -126,15 +127,3 @@ def _intervals(found: Mapping[str, Any], names: Sequence[str]) -> list[str]:
 
 def _number(value: float | None) -> str:
     return NOTHING if value is None else f"{value:.4f}"
-
-
-def _table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Align columns: names to the left, figures to the right, the last text as it is."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            cell.rjust(width) if place else cell.ljust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]

@@ -20,6 +20,7 @@ from rag.prompt import MARK, RULES, Draft, Prompt, build_prompt, fixed_tokens, w
 from rag.types import Usage
 from rag.writing.background import Background
 from rag.writing.budget import SHORTEST_ANSWER, SHORTEST_PASSAGES, Budget, fit
+from rag.writing.run import Run
 from rag.writing.slots import Slots
 from rag.writing.speed import SpeedBook
 
@@ -87,7 +88,7 @@ class Writer:
         yielded is not to be trusted); DeadlineExceeded.
         """
         await self._take_slot(deadline)
-        run = _Run()
+        run = Run()
         try:
             prompt = self._fitted(draft, deadline, run)
             yield Sent(prompt, self.name)
@@ -127,7 +128,7 @@ class Writer:
             reason = "loading" if self._probes else "busy"
             raise ModelUnavailable(f"{self.name} is busy: {reason}.", reason)
 
-    def _fitted(self, draft: Draft, deadline: Deadline, run: _Run) -> Prompt:
+    def _fitted(self, draft: Draft, deadline: Deadline, run: Run) -> Prompt:
         """Return the prompt that can be read and answered in time."""
         speed = self._speeds.of(self._speed_name)
         in_memory = self._in_memory()
@@ -154,7 +155,7 @@ class Writer:
         )
 
     async def _pieces(
-        self, prompt: Prompt, deadline: Deadline, run: _Run
+        self, prompt: Prompt, deadline: Deadline, run: Run
     ) -> AsyncGenerator[str | Usage, None]:
         run.begin(self._new_tokens(prompt))
         try:
@@ -213,7 +214,7 @@ class Writer:
             self._speed_name, lambda speed: speed.learnt(usage, new, whole_tokens(prompt), now)
         )
 
-    def _learn_unended(self, prompt: Prompt, run: _Run) -> None:
+    def _learn_unended(self, prompt: Prompt, run: Run) -> None:
         """Learn by the clock from an answer that the deadline cut off."""
         if run.first_s is None:
             return
@@ -222,7 +223,7 @@ class Writer:
         tokens = round(whole_tokens(prompt) * ratio)
         self._learn(prompt, Usage(tokens, run.pieces, run.first_s, output_s), run.new_tokens)
 
-    def _note_slowness(self, run: _Run) -> None:
+    def _note_slowness(self, run: Run) -> None:
         if run.new_tokens and self._in_memory():
             now = time.time()
             self._speeds.change(
@@ -252,7 +253,7 @@ class Writer:
         self._slots.give_back()
 
     async def _one_token(self, prompt: Prompt) -> bool:
-        run = _Run()
+        run = Run()
         try:
             async with aclosing(self._pieces(prompt, Deadline(LOAD_S), run)) as pieces:
                 async for _ in pieces:
@@ -261,38 +262,6 @@ class Writer:
             logger.warning("%s", error)
             return False
         return True
-
-
-class _Run:
-    """Hold what happens in one generation."""
-
-    def __init__(self) -> None:
-        self._start: float | None = None
-        self.new_tokens = 0
-        self.first_s: float | None = None
-        self.last_s = 0.0
-        self.pieces = 0
-        self.ended = False
-        self.measured = False  # the slot went to a probe
-
-    def begin(self, new_tokens: int) -> None:
-        self._start = time.monotonic()
-        self.new_tokens = new_tokens
-
-    def note_piece(self) -> None:
-        self.pieces += 1
-        self.last_s = self.waited_s
-        if self.first_s is None:
-            self.first_s = self.last_s
-
-    @property
-    def waited_s(self) -> float:
-        return time.monotonic() - self._start if self._start is not None else 0.0
-
-    @property
-    def abandoned(self) -> bool:
-        """Say whether the server may still be reading a prompt that nobody waits for."""
-        return self._start is not None and self.first_s is None and not self.ended
 
 
 def seconds(duration: str) -> float:
