@@ -12,12 +12,10 @@ FOUND_NOTHING, FAILED, SKIPPED = 1, 2, 3  # exit codes
 
 def print_json(value: Any) -> None:
     """Print a value or dataclass as indented JSON."""
-    from dataclasses import asdict, is_dataclass
-
     import orjson
 
-    data = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
-    click.echo(orjson.dumps(data, option=orjson.OPT_INDENT_2).decode())
+    # not through dataclasses.asdict, which makes another thing of a Counter
+    click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
 
 
 def print_report(report: Any, dry_run: bool) -> None:

@@ -248,24 +248,26 @@ def test_warm_most_asked_takes_what_had_hits(site: Site) -> None:
     assert site.ask(QUESTION).cached == "exact"
 
 
-def test_warm_stops_at_once_and_keeps_what_it_has(site: Site) -> None:
+@pytest.mark.parametrize("begun", [1, 4, 7])
+def test_warm_stops_at_once_and_keeps_what_it_has(site: Site, begun: int) -> None:
+    """While the model loads, at the first answer, and with an answer that was not kept."""
     site.server.script = [WRITES[0], 0.3, *WRITES[1:]]
     pages = {f"p{n}.md": f"# Le client {n}\n\nOuvrez le client {n}.\n" for n in range(40)}
     site.index(pages)
     process = subprocess.Popen(
         [*CLI, "cache", "warm", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    assert wait_until(lambda: len(site.server.requests) > 3, 30)
+    assert wait_until(lambda: len(site.server.requests) >= begun, 30)
     process.send_signal(signal.SIGINT)
     try:
         said, error = process.communicate(timeout=30)
     finally:
         process.kill()
     assert process.returncode == 130
-    assert "Traceback" not in error
+    assert error == ""
     done = json.loads(said)
-    assert 0 < done["answered"] < 40
-    assert len(listed()) == done["kept"]
+    assert done["answered"] == done["kept"] + sum(done["not_kept"].values()) < 40
+    assert len(listed()) >= done["kept"]
 
 
 @pytest.mark.parametrize(

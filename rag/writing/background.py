@@ -43,7 +43,8 @@ class Background:
         except BaseException:  # cancelled, or a fault of ours: nobody else may be waiting for it
             worked = False
         self._at_end(self)
-        self.result.set_result(worked)
+        if self.result.set_running_or_notify_cancel():
+            self.result.set_result(worked)
 
     async def _main(self) -> bool:
         self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
