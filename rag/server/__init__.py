@@ -1,0 +1,1 @@
+"""The help desk over HTTP and WebSocket."""
