@@ -7,7 +7,24 @@ from typing import Any
 
 import click
 
-from commands import ask, benchmark, cache, chat, evaluate, index, optimize, search
+from commands import (
+    ask,
+    backup,
+    benchmark,
+    cache,
+    chat,
+    doctor,
+    evaluate,
+    index,
+    mcp,
+    optimize,
+    report,
+    search,
+    serve,
+    status,
+    token,
+    verify,
+)
 from commands.output import FAILED, printable
 
 # two BLAS threads on a busy machine make one small product 100 times slower: see docs/adr/0003
@@ -51,10 +68,11 @@ def main(ctx: click.Context, setup_elasticsearch: bool, debug: bool) -> None:
     """Answer questions from your help pages, with sources, on time."""
     import logging
 
-    logging.basicConfig(
-        level=logging.DEBUG if debug else logging.WARNING,
-        format="[%(levelname)s] %(asctime)s %(name)s - %(message)s" if debug else "%(message)s",
-    )
+    from rag.logs import LINE, formatter
+
+    handler = logging.StreamHandler()
+    handler.setFormatter(formatter(LINE if debug else "%(message)s"))
+    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, handlers=[handler])
     # the client's own retry notes say less than our errors do
     logging.getLogger("elastic_transport").setLevel(logging.DEBUG if debug else logging.ERROR)
     if setup_elasticsearch:
@@ -67,13 +85,22 @@ def main(ctx: click.Context, setup_elasticsearch: bool, debug: bool) -> None:
 
 for command in (
     ask.ask,
+    backup.backup,
+    backup.restore,
     benchmark.benchmark,
     cache.cache,
     chat.chat,
+    doctor.doctor,
     evaluate.evaluate,
     index.index,
+    mcp.mcp,
     optimize.optimize,
+    report.report,
     search.search,
+    serve.serve,
+    status.status,
+    token.token,
+    verify.verify,
 ):
     main.add_command(command)
 

@@ -1,12 +1,16 @@
 """Time what the pipeline itself costs a question: no encoder, no index, no model.
 
-    python bench/overhead.py [--asks 1000] [--json]
-    python bench/overhead.py --asks 200 --profile     # where it goes; a profiler makes all slower
+    python bench/overhead.py [--asks 333] [--json]
+    python bench/overhead.py --profile     # where it goes; a profiler makes all slower
 
-A retriever that finds the same five chunks at once, an encoder of zeros, a model that writes one
-token at once, no cache; the rest is what ships: language, gate, extract, prompt, slot, budget,
-check. No question is asked twice, pages are. `retriever_ms` is what the shipped retriever adds over
-a store that answers at once: spelling, fusion, reading of the legs.
+The sample pages are indexed and their own questions searched beforehand; then each question is
+asked of an assistant whose retriever, store and encoder only look up what was found, and whose
+model writes at once. The rest is what ships: language, gate, extract, prompt, slot, budget, check,
+two hops to a thread. Half of the questions is asked first; `seen` are the others, never asked, of
+pages that were: what a running server does. `cold` are some with every cache emptied before each.
+`word`: the model writes one word, which no page says; `sentence`: a sentence of the best passage.
+`hop` is what a call in a thread and back costs without any work; a question makes two.
+`retriever` is what the shipped retriever adds over a store that answers at once.
 """
 
 from __future__ import annotations
@@ -18,123 +22,100 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import argparse
 import asyncio
 import cProfile
+import functools
+import gc
 import json
 import pstats
+import random
 import sys
+import tempfile
 import time
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from itertools import cycle, islice, product
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy
-
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from indexer import pipeline
+from rag.api import open_retriever
 from rag.assistant import Assistant
-from rag.deadline import Deadline
+from rag.deadline import Deadline, bounded
 from rag.diagnostics.machine import machine
-from rag.diagnostics.timings import since_ms, spread, time_question
+from rag.diagnostics.timings import since_ms, spread
+from rag.encoders import bundled_encoder
 from rag.prompt import Prompt, whole_tokens
-from rag.retriever import Evidence, Retrieval, Retriever
-from rag.types import Chunk, Hit, IndexMeta, PageRecord, SearchLegs, Usage, Vectors
+from rag.retriever import Retrieval, Retriever
+from rag.settings import Settings
+from rag.stores.sqlite import SqliteStore
+from rag.types import Chunk, IndexMeta, PageRecord, SearchLegs, Usage, Vectors
 from rag.writing.speed import SpeedBook
 from rag.writing.writer import Writer
 
+CORPUS = Path(__file__).parent.parent / "corpus"
 SHOWN = 40  # functions of a profile
-QUESTIONS = (
-    "Comment créer un client ?",
-    "Où changer l'adresse d'un client ?",
-    "Comment facturer un acompte ?",
-    "Pourquoi une facture reste-t-elle en brouillon ?",
-    "Quel est le délai pour rendre une palette consignée ?",
-    "Comment annuler une commande déjà préparée ?",
-    "Peut-on fusionner deux fiches ?",
-    "Combien de tarifs un client peut-il avoir ?",
-    "Que devient le stock après un retour ?",
-    "Comment exporter la liste des clients ?",
-    "supprimer un client en double",
-    "Quand l'avoir est-il envoyé ?",
-    "Comment donner un tarif professionnel à un caviste ?",
-    "Qui peut voir les prix d'achat ?",
-    "Où trouver le numéro de TVA d'un client ?",
-    "Comment imprimer un bon de livraison sans les prix ?",
-    "Qu'est-ce qu'un compte client bloqué ?",
-    "Faut-il valider une commande avant de la livrer ?",
-    "Comment relancer une facture impayée ?",
-    "Quelle remise accorder à partir de six cartons ?",
-)
-WHERE = (
-    "pour un caviste|pour un particulier|depuis la fiche|depuis la liste|dans le menu|"
-    "chez un client étranger|sur la tablette|avec un code|sans adresse|après une erreur"
-).split("|")
-WHEN = ("aujourd'hui", "avant la fin du mois", "cette année", "après la livraison", "en avance")
-TEXTS = (
-    """Ouvrez Ventes > Clients, puis cliquez sur Nouveau. La fiche d'un client s'ouvre.
-1. Saisissez son nom et son adresse.
-2. Choisissez son tarif : particulier ou professionnel.
-3. Cliquez sur Enregistrer. Le client paraît dans la liste.""",
-    """Une facture en brouillon se modifie et se supprime. Une fois validée, elle ne se modifie \
-plus : il faut créer un avoir.
-Ouvrez la facture, cliquez sur Plus > Créer un avoir, puis choisissez Avoir total ou Avoir \
-partiel. L'avoir porte le numéro suivant de sa série.""",
-    """Le délai de retour d'une palette consignée est de 30 jours. Passé ce délai, la consigne est \
-facturée 24,50 € par palette.
-- Les palettes rendues s'enregistrent dans Stocks > Consignes.
-- Le solde d'un client se lit sur sa fiche, onglet Consignes.""",
-    """Remise | À partir de | Pour qui
-5 % | 6 cartons | particuliers
-10 % | 12 cartons | particuliers et cavistes
-15 % | 60 cartons | cavistes seulement""",
-    """Pour exporter la liste des clients, ouvrez Ventes > Clients et cliquez sur Exporter. Le \
-fichier contient les colonnes affichées, dans leur ordre.
-Seuls les administrateurs voient les prix d'achat. Les autres droits se règlent dans Paramètres > \
-Utilisateurs.""",
-)
-CHUNKS = {
-    f"{n}": Chunk(
-        id=f"{n}",
-        page=f"clients/{n}.md",
-        position=0,
-        title=f"Clients et factures {n}",
-        headings=("Pas à pas",),
-        url=f"/aide/{n}",
-        lang="fr",
-        text=text,
-    )
-    for n, text in enumerate(TEXTS)
-}
-HITS = tuple(Hit(chunk, 0.9 - n / 100, n + 1) for n, chunk in enumerate(CHUNKS.values()))
-FOUND = Retrieval(
-    HITS, Evidence(score=0.9, margin=0.2, words=0.9, coverage=1.0, unknown=0.0, length=3)
-)
-META = IndexMeta("zeros", 768, 1)
+COLD = 5  # questions at most, each with empty caches
+SEED = 4
+WORD = "Oui."
+
+
+@dataclass(slots=True)
+class Pages:
+    """Hold the sample pages and what was found for each of their questions."""
+
+    chunks: dict[str, Chunk]
+    records: dict[str, PageRecord]
+    found: dict[str, Retrieval] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, most: int) -> Pages:
+        """Index the pages and search at most so many of their questions."""
+        with tempfile.TemporaryDirectory() as folder:
+            store = SqliteStore(Path(folder) / "index.sqlite3")
+            pipeline.run([CORPUS], store, bundled_encoder())
+            records = store.records()
+            chunks = store.chunks([i for one in records.values() for i in one.chunk_ids], 60.0)
+            asked = sorted({question for one in records.values() for question in one.questions})
+            random.Random(SEED).shuffle(asked)
+            asked = asked[:most]
+            retriever = open_retriever(Settings(), store)
+            found = {question: retriever.retrieve(question, timeout_s=60.0) for question in asked}
+            store.close()
+        return cls(chunks, records, found)
 
 
 class FixedRetriever:
-    """Find the same five chunks for every question."""
+    """Return what was found for a question."""
+
+    def __init__(self, pages: Pages) -> None:
+        self._pages = pages
 
     def retrieve(
         self, question: str, k: int = 5, *, page: str | None = None, timeout_s: float = 10.0
     ) -> Retrieval:
-        """Return the hits as they are, with the evidence that they answer."""
-        return FOUND
+        """Return the hits and their evidence."""
+        return self._pages.found[question]
 
 
 class FixedStore:
-    """Find the same five chunks for every question."""
+    """Look chunks and pages up in dictionaries; find the same chunks for every question."""
+
+    def __init__(self, pages: Pages, encoder: Remembered) -> None:
+        self._pages = pages
+        self.about = IndexMeta(encoder.name, encoder.dimension, 1)
+        first = list(pages.chunks)[:5]
+        self._knn = [(i, 0.8 - n / 100) for n, i in enumerate(first)]
+        self._bm25 = [(i, 9.0 - n) for n, i in enumerate(first)]
 
     def meta(self, timeout_s: float = 5.0) -> IndexMeta:
         """Return what it says of itself."""
-        return META
+        return self.about
 
     def search(
         self, vector: Vectors | None, words: Sequence[str], k: int, timeout_s: float
     ) -> SearchLegs:
-        """Return the chunks in order."""
-        knn = [(i, 0.8 - n / 100) for n, i in enumerate(CHUNKS)]
-        bm25 = [(i, 9.0 - n) for n, i in enumerate(CHUNKS)]
-        return SearchLegs(knn, bm25, [5] * len(words), 500)
+        """Return five chunks in order."""
+        return SearchLegs(self._knn, self._bm25, [5] * len(words), 500)
 
     def nearest_words(self, words: Sequence[str], timeout_s: float) -> dict[str, str]:
         """Return the words as they are."""
@@ -142,108 +123,152 @@ class FixedStore:
 
     def chunks(self, ids: Sequence[str], timeout_s: float) -> dict[str, Chunk]:
         """Return the chunks of these ids."""
-        return {i: CHUNKS[i] for i in ids if i in CHUNKS}
+        return {i: self._pages.chunks[i] for i in ids}
 
     def pages(self, ids: Sequence[str], timeout_s: float) -> dict[str, PageRecord]:
-        """Return a page for each chunk."""
-        found = {chunk.page: chunk for chunk in CHUNKS.values() if chunk.page in ids}
-        return {
-            page: PageRecord(page, "/pages", "hash", chunk.title, chunk.url, "fr", (chunk.id,))
-            for page, chunk in found.items()
-        }
+        """Return the records of these pages."""
+        return {i: self._pages.records[i] for i in ids if i in self._pages.records}
 
 
-class ZeroEncoder:
-    """Encode everything as zeros."""
+class Remembered:
+    """Encode with the bundled encoder what was never met, look up what was."""
 
-    name = META.encoder
-    dimension = META.dimension
+    def __init__(self) -> None:
+        self._encoder = bundled_encoder()
+        self._met: dict[tuple[str, ...], Vectors] = {}
+        self.name, self.dimension = self._encoder.name, self._encoder.dimension
+
+    def encode_passages(self, texts: Sequence[str]) -> Vectors:
+        """Return the texts' vectors."""
+        key = tuple(texts)
+        if key not in self._met:
+            self._met[key] = self._encoder.encode_passages(key)
+        return self._met[key]
 
     def encode_queries(self, texts: Sequence[str], timeout_s: float = 60.0) -> Vectors:
-        """Return zeros."""
-        return numpy.zeros((len(texts), self.dimension), numpy.float32)
-
-    encode_passages = encode_queries
-
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Return a number."""
-        return [1] * len(texts)
+        """Return the texts' vectors."""
+        return self.encode_passages(texts)
 
 
-class OneToken:
-    """Write one token, at once."""
+class Writes:
+    """Write at once one word, or a sentence of the first passage of the prompt."""
 
-    name = "one-token"
+    name = "at-once"
+
+    def __init__(self, *, sentence: bool) -> None:
+        self._sentence = sentence
 
     async def stream(self, prompt: Prompt, deadline: Deadline) -> AsyncGenerator[str | Usage, None]:
-        """Yield a word, then what it cost."""
-        yield "Oui."
+        """Yield the text in one piece, then what it cost."""
+        text = prompt.passages[0].chunk.text.split("\n")[0] if self._sentence else WORD
+        yield text.partition(". ")[0].rstrip(".") + " [1]." if self._sentence else WORD
         yield Usage(whole_tokens(prompt), 1, prompt_s=0.1, output_s=0.001)
 
 
-async def measure(asks: int) -> dict[str, Any]:
-    """Ask in turn, after some asks that are not counted; return the milliseconds of each part."""
-    store: Any = FixedStore()
-    retriever: Any = FixedRetriever()
-    writer = Writer(OneToken(), SpeedBook(), timeout_s=10.0)
-    assistant = Assistant(store, retriever, writer, timeout_s=10.0, encoder=ZeroEncoder())
-    questions = different_questions()
-    for question in islice(questions, 2 * len(QUESTIONS)):
-        await time_question(assistant, question)
+def measure(asks: int, profiler: cProfile.Profile | None = None) -> dict[str, Any]:
+    """Return the milliseconds of each part, of each kind of answer; ``profiler`` sees the seen."""
+    pages, encoder = Pages.read(2 * asks), Remembered()
+    report: dict[str, Any] = {"questions": len(pages.found), "pages": len(pages.records)}
+    for kind in ("word", "sentence"):
+        report |= asyncio.run(_measured(pages, encoder, kind, asks, profiler))
+    report["hop_ms"] = spread(asyncio.run(_hops(asks)))
+    report["retriever_ms"] = spread(_retrievals(pages, encoder, asks))
+    return report
+
+
+async def _measured(
+    pages: Pages, encoder: Remembered, kind: str, asks: int, profiler: cProfile.Profile | None
+) -> dict[str, Any]:
+    store: Any = FixedStore(pages, encoder)
+    retriever: Any = FixedRetriever(pages)
+    writer = Writer(Writes(sentence=kind == "sentence"), SpeedBook(), timeout_s=10.0)
+    assistant = Assistant(store, retriever, writer, timeout_s=10.0, encoder=encoder)
+    asked = list(pages.found)
+    for question in asked:  # the encoder meets every text
+        await _ask(assistant, question)
+    _forget()
+    first, new = asked[: len(asked) // 2], asked[len(asked) // 2 :]
+    cold = []
+    for question in first[: min(COLD, asks)]:
+        _forget()
+        cold.append(await _ask(assistant, question))
+    for question in first:
+        await _ask(assistant, question)
+    if profiler:
+        profiler.enable()
     start = time.process_time()
-    counted = [await time_question(assistant, one) for one in islice(questions, asks)]
-    processor_ms = (time.process_time() - start) * 1000 / asks
-    searches = (timing.answer.timings.get("search_ms") for timing in counted)
-    return {
-        "asks": asks,
-        "processor_ms": round(processor_ms, 3),
-        "first_event_ms": spread(timing.first_event_ms for timing in counted),
-        "last_event_ms": spread(timing.last_event_ms for timing in counted),
-        "search_ms": spread(ms for ms in searches if ms is not None),
-        "retriever_ms": spread(retrievals(store, asks)),
-    }
+    seen = [await _ask(assistant, question) for question in new]
+    processor_ms = (time.process_time() - start) * 1000 / len(new)
+    if profiler:
+        profiler.disable()
+    figures = {"seen": seen, "cold": cold}
+    report: dict[str, Any] = {f"{kind}_processor_ms": round(processor_ms, 3)}
+    for name, times in figures.items():
+        report[f"{kind}_{name}_first_ms"] = spread(first for first, _ in times)
+        report[f"{kind}_{name}_last_ms"] = spread(last for _, last in times)
+    return report
 
 
-def different_questions() -> Iterator[str]:
-    """Yield a thousand questions, none twice, again and again."""
-    for when, where, question in cycle(product(WHEN, WHERE, QUESTIONS)):
-        yield f"{question.rstrip(' ?')} {where} {when} ?"
+async def _ask(assistant: Assistant, question: str) -> tuple[float, float]:
+    """Return the milliseconds to the first event and to the last."""
+    start = time.perf_counter()
+    times = [since_ms(start) async for _ in assistant.stream(question)]
+    return times[0], times[-1]
 
 
-def retrievals(store: Any, asks: int) -> list[float]:
-    """Return the milliseconds that each search of the shipped retriever takes by itself."""
-    retriever = Retriever(store, ZeroEncoder(), None, None, META)
+def _forget() -> None:
+    """Empty every bounded cache of the project; tables of its word lists stay."""
+    for found in gc.get_objects():
+        kept = isinstance(found, functools._lru_cache_wrapper) and found.__module__
+        if kept and kept.startswith("rag.") and found.cache_info().maxsize is not None:
+            found.cache_clear()
+
+
+async def _hops(count: int) -> list[float]:
     times = []
-    for question in islice(different_questions(), asks):
+    for _ in range(count):
         start = time.perf_counter()
-        retriever.retrieve(question)
+        await bounded(lambda: None, 1.0)
         times.append(since_ms(start))
     return times
+
+
+def _retrievals(pages: Pages, encoder: Remembered, asks: int) -> Iterator[float]:
+    """Yield the milliseconds that each search of the shipped retriever takes by itself."""
+    store: Any = FixedStore(pages, encoder)
+    retriever = Retriever(store, encoder, None, None, store.about)  # type: ignore[arg-type]
+    asked = list(pages.found)
+    for question in asked:
+        retriever.retrieve(question)
+    for question in asked[:asks]:
+        start = time.perf_counter()
+        retriever.retrieve(question)
+        yield since_ms(start)
 
 
 def profile(asks: int) -> None:
     """Print the project's functions in which most time passes."""
     profiler = cProfile.Profile()
-    profiler.runcall(lambda: asyncio.run(measure(asks)))
+    measure(asks, profiler)
     pstats.Stats(profiler).sort_stats("cumtime").print_stats("/rag/", SHOWN)
 
 
 def main() -> None:
     """Measure, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--asks", type=int, default=1000)
+    parser.add_argument("--asks", type=int, default=333)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--profile", action="store_true")
     options = parser.parse_args()
     if options.profile:
         profile(options.asks)
         return
-    report = {"environment": machine(), **asyncio.run(measure(options.asks))}
+    report = {"environment": machine(), **measure(options.asks)}
     if options.json:
         print(json.dumps(report, indent=2))
         return
     for name, value in report.items():
-        print(f"{name:15} {value}")
+        print(f"{name:25} {value}")
 
 
 if __name__ == "__main__":

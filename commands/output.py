@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -82,6 +83,16 @@ def print_answer(answer: Any, lang: str, *, seen: bool = False) -> None:
         click.echo(f"\n{message('see_also', lang)} {printable(pages)}")
     for action in answer.actions if answer.answered else ():
         click.echo(f"→ {printable(action.label)} : {printable(action.url)}")
+
+
+def print_checks(checks: Sequence[Any]) -> None:
+    """Print what was looked at, a line each, and below what is wrong the command that cures it."""
+    width = max((len(check.name) for check in checks), default=0)
+    for check in checks:
+        mark = click.style("✓", fg="green") if check.ok else click.style("✗", fg="red", bold=True)
+        click.echo(f"{mark} {check.name:<{width}}  {printable(check.detail)}")
+        if check.cure:
+            click.echo(f"  {'':<{width}}  → {printable(check.cure)}")
 
 
 def printable(text: str) -> str:

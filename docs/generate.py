@@ -24,10 +24,12 @@ from textwrap import wrap
 import click
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from cli import main as cli
+from rag.server.settings import ServerSettings
 from rag.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,7 +47,7 @@ Run = Callable[[str], str]
 
 def settings_page() -> str:
     """Return docs/settings.md: every setting with its names, default, limits and meaning."""
-    rows = "\n".join(_setting_row(name, field) for name, field in Settings.model_fields.items())
+    rows, doors = (_setting_rows(kind) for kind in (Settings, ServerSettings))
     return f"""{NOTE}
 # Settings
 
@@ -56,7 +58,19 @@ start, with its name.
 | name | default | meaning | also read as |
 |---|---|---|---|
 {rows}
+
+## Of the server
+
+Read from the environment and `.env` when the server starts ([ADR 16](adr/0016-doors.md)).
+
+| name | default | meaning | also read as |
+|---|---|---|---|
+{doors}
 """
+
+
+def _setting_rows(kind: type[BaseSettings]) -> str:
+    return "\n".join(_setting_row(name, field) for name, field in kind.model_fields.items())
 
 
 def _setting_row(name: str, field: FieldInfo) -> str:
@@ -86,7 +100,8 @@ def _limit(rule: object) -> str:
 def _is_read(name: str) -> bool:
     """Say whether any module but the settings' own reads this field."""
     modules = [path for name in OURS for path in ROOT.glob(f"{name}/**/*.py")]
-    others = (path for path in modules if path != ROOT / "rag" / "settings.py")
+    own = {ROOT / "rag" / "settings.py", ROOT / "rag" / "server" / "settings.py"}
+    others = (path for path in modules if path not in own)
     return any(re.search(rf"\.{name}\b", path.read_text("utf-8")) for path in others)
 
 

@@ -19,8 +19,8 @@ SEE_ALSO = 4
 class Context:
     """Hold what is known of a question when its answer is written.
 
-    ``pages`` are the records of the hits' pages and of those that they link, by id; ``search_ms``
-    what the search took.
+    ``pages`` are the records of the hits' pages and of those that they link, by id; ``cache_ms``
+    is when it was known that no answer is kept, ``search_ms`` when the search was through.
     """
 
     lang: str
@@ -29,6 +29,7 @@ class Context:
     extract: Extract
     deadline: Deadline
     search_ms: float
+    cache_ms: float = 0.0
 
 
 @dataclass(slots=True)
@@ -157,7 +158,12 @@ def _legs(hits: Sequence[Hit]) -> tuple[str, ...]:
 
 
 def _timings(context: Context, written: Written) -> dict[str, float]:
-    timings = {"search_ms": context.search_ms, "total_ms": _ms(context.deadline)}
+    timings = {
+        "cache_ms": context.cache_ms,
+        "encode_ms": context.retrieval.encode_ms,
+        "search_ms": context.search_ms,
+        "total_ms": _ms(context.deadline),
+    }
     if written.first_token_ms is not None:
         timings["first_token_ms"] = written.first_token_ms
     return timings

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
@@ -12,11 +14,13 @@ import numpy
 
 from rag.cross_encoder import CrossEncoderReader
 from rag.encoders import bundled_encoder, open_encoder
+from rag.errors import IndexMissing
 from rag.generators import open_generators
 from rag.reranker import Reranker
-from rag.retriever import Retriever
+from rag.retriever import EMBEDDED_LINE, Retriever
 from rag.settings import Settings, load_settings
 from rag.stores import open_answer_store, open_store
+from rag.stores.common import MAKE, check_meta
 from rag.types import Chunk, Encoder, Hit, IndexMeta, Store, Vectors
 
 if TYPE_CHECKING:
@@ -25,10 +29,12 @@ if TYPE_CHECKING:
     from rag.assistant import Assistant
     from rag.cache.answers import AnswerCache
     from rag.cache.flight import Flight
+    from rag.conversation.shared import SharedConversations
     from rag.writing.once import Writing
 
 # raised when what an index holds changes its meaning: old indexes are then refused
 SCHEMA = 1
+logger = logging.getLogger(__name__)
 
 
 def get_similar_chunks(question: str, texts: Sequence[str] | None = None, k: int = 5) -> list[Hit]:
@@ -54,6 +60,14 @@ def generate_embedding(text: str) -> Vectors:
 
     A text without a known word gives zeros. Raises: EncoderError, ConfigError.
     """
+    started = time.perf_counter()
+    vector = embedding_of(text)
+    logger.debug(EMBEDDED_LINE, time.perf_counter() - started)
+    return vector
+
+
+def embedding_of(text: str) -> Vectors:
+    """Return the same, without a line in the log."""
     vector: Vectors = _encoder(load_settings()).encode_passages([text])[0]
     return vector
 
@@ -113,7 +127,11 @@ def open_retriever(settings: Settings, store: Store) -> Retriever:
 
 
 def open_assistant(
-    settings: Settings, *, use_model: bool = True, warming: bool = False
+    settings: Settings,
+    *,
+    use_model: bool = True,
+    warming: bool = False,
+    conversations: SharedConversations | None = None,
 ) -> Assistant:
     """Open an assistant; ``use_model`` False answers with extracts alone. Raises: as above.
 
@@ -130,6 +148,7 @@ def open_assistant(
         timeout_s=settings.timeout_s,
         flight=open_flight(settings, uses_model=uses_model, warming=warming),
         encoder=bundled_encoder(),
+        conversations=conversations,
     )
 
 
@@ -209,6 +228,18 @@ def answers_fingerprint(settings: Settings) -> str:
         str(SCHEMA),
     )
     return hashlib.sha256("\x00".join(parts).encode()).hexdigest()[:16]
+
+
+def check_index(settings: Settings, store: Store, timeout_s: float) -> None:
+    """See whether there is an index that these settings can search.
+
+    Raises: IndexMissing, IndexMismatch, SearchUnavailable.
+    """
+    found = store.meta(timeout_s)
+    if found is None:
+        raise IndexMissing(f"Nothing is indexed yet. Index your pages: {MAKE}")
+    if settings.embeddings_enabled:
+        check_meta(found, index_meta(_encoder(settings)))
 
 
 def index_meta(encoder: Encoder) -> IndexMeta:

@@ -16,12 +16,8 @@ from rag.answers import Context, extract_answer, nothing_found, sources_of, unse
 from rag.cache.answers import Request
 from rag.cache.flight import Flight
 from rag.checking.passages import WordEncoder
-from rag.conversation import (
-    Conversations,
-    Turn,
-    contextual_question,
-    conversation_language,
-)
+from rag.conversation import Turn, contextual_question, conversation_language
+from rag.conversation.shared import SharedConversations
 from rag.deadline import Deadline
 from rag.errors import HelpError, SearchUnavailable
 from rag.extraction.extract import extract_answer as extract_from
@@ -51,13 +47,15 @@ class Assistant:
         timeout_s: float,
         flight: Flight | None = None,
         encoder: WordEncoder | None = None,
+        conversations: SharedConversations | None = None,
     ) -> None:
         self._search = Search(store, retriever)
         self._writer = writer
         self._timeout_s = timeout_s
         self._flight = flight or Flight(None)
         self._encoder = encoder
-        self._conversations = Conversations()
+        self._conversations = conversations or SharedConversations()
+        self._running: dict[Deadline, str | None] = {}
 
     async def answer(
         self,
@@ -95,23 +93,37 @@ class Assistant:
         """
         check_length(question)
         deadline = Deadline(self._timeout_s)
-        turns = self._conversations.turns(conversation_id) if conversation_id else ()
+        turns = await self._conversations.turns(conversation_id)
         lang = conversation_language(question, turns)
         if not question.strip():
-            yield CompleteEvent(Answer(messages.message("empty", lang), answered=False))
+            yield CompleteEvent(Answer(messages.message("empty", lang), answered=False), lang)
             return
         request = _request(question, lang, page, k, turns)
         pages: tuple[str, ...] = ()
+        self._running[deadline] = conversation_id
         try:
             async with aclosing(self._events(request, question, deadline)) as events:
                 async for event in events:
-                    if isinstance(event, CompleteEvent):
-                        pages = tuple(dict.fromkeys(one.page for one in event.answer.sources))
-                    yield event
+                    if not isinstance(event, CompleteEvent):
+                        yield event
+                        continue
+                    pages = tuple(dict.fromkeys(one.page for one in event.answer.sources))
+                    yield CompleteEvent(event.answer, lang)
         finally:  # a follow-up may come after an answer that was stopped
-            if conversation_id:
-                turn = Turn(question, request.question, pages)
-                self._conversations.add(conversation_id, turn)
+            del self._running[deadline]
+            turn = Turn(question, request.question, pages)
+            await self._conversations.add(conversation_id, turn)
+
+    def cut_short(self, conversation_id: str | None = None) -> None:
+        """End the time of answers under way: each is what it is so far, or the extract.
+
+        Those of one conversation were stopped by their asker, all of them by the operator.
+        """
+        for deadline, its_conversation in self._running.items():
+            if conversation_id is None:
+                deadline.cut("stopping")
+            elif conversation_id == its_conversation:
+                deadline.cut("stopped")
 
     async def warm(self) -> bool:
         """Load the index, the model and its rules; say whether the model answers.
@@ -163,13 +175,14 @@ class Assistant:
     async def _context(self, request: Request, deadline: Deadline) -> Context | Answer:
         """Return what is found, or the answer that nothing is. Raises: SearchUnavailable…"""
         page = request.page or None
+        cache_ms = _spent_ms(deadline)
         retrieval = await self._search.retrieve(request.question, page, request.k, deadline)
         if not gate.answers(retrieval.evidence):
             return nothing_found(retrieval, request.lang, deadline)
         pages, section = await self._search.read(retrieval.hits, deadline)
         extract = extract_from(retrieval.question or request.question, retrieval.hits, section)
-        search_ms = round(deadline.spent_s() * 1000, 1)
-        return Context(request.lang, retrieval, pages, extract, deadline, search_ms)
+        search_ms = _spent_ms(deadline)
+        return Context(request.lang, retrieval, pages, extract, deadline, search_ms, cache_ms)
 
     def _with_living_links(self, answer: Answer, timeout_s: float) -> Answer:
         """Return a kept answer without what it would name of pages that are gone since."""
@@ -183,7 +196,11 @@ class Assistant:
 
 
 def _total(deadline: Deadline) -> dict[str, float]:
-    return {"total_ms": round(deadline.spent_s() * 1000, 1)}
+    return {"total_ms": _spent_ms(deadline)}
+
+
+def _spent_ms(deadline: Deadline) -> float:
+    return round(deadline.spent_s() * 1000, 1)
 
 
 def _read_hits(context: Context) -> tuple[Hit, ...]:

@@ -6,8 +6,8 @@ import asyncio
 import os
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from queue import Empty, SimpleQueue
 from typing import TypeAlias, TypeVar
 
@@ -22,10 +22,30 @@ class Deadline:
     def __init__(self, seconds: float) -> None:
         self._start = time.monotonic()
         self._end = self._start + seconds
+        self._waits: set[asyncio.Timeout] = set()
+        self.reason = "late"
 
     def left_s(self, limit_s: float = float("inf")) -> float:
         """Return the seconds left, never below 0, at most ``limit_s``."""
         return max(0.0, min(limit_s, self._end - time.monotonic()))
+
+    @asynccontextmanager
+    async def wait(self, limit_s: float = float("inf")) -> AsyncIterator[None]:
+        """Bound what is awaited inside by the time left. Raises: TimeoutError."""
+        async with asyncio.timeout(self.left_s(limit_s)) as wait:
+            self._waits.add(wait)
+            try:
+                yield
+            finally:
+                self._waits.discard(wait)
+
+    def cut(self, reason: str) -> None:
+        """End the time now, with its own reason; to be called in the event loop that waits."""
+        self.reason = reason
+        self._end = min(self._end, time.monotonic())
+        for wait in self._waits:
+            with suppress(RuntimeError):  # it has just ended
+                wait.reschedule(asyncio.get_running_loop().time())
 
     def spent_s(self) -> float:
         """Return the seconds since the question came."""

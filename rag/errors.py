@@ -12,6 +12,7 @@ HelpError                    base: the message says what, where, and the command
 │   └── IndexBusy            another run is writing the index: wait for it
 ├── SearchUnavailable        the store does not answer: degrade
 ├── ModelUnavailable         the language model does not answer: degrade
+├── ServiceStopping          the process is about to end: ask again when it is back
 └── DeadlineExceeded         the time is up: answer with what there is
 """
 
@@ -73,6 +74,10 @@ class ModelUnavailable(HelpError):
     def __init__(self, message: str, reason: str = "") -> None:
         super().__init__(message)
         self.reason = reason or message
+
+
+class ServiceStopping(HelpError):
+    """Say that no question is taken any more, since the process is about to end."""
 
 
 class DeadlineExceeded(HelpError):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 NBSP = "\u00a0"
 
 MESSAGES = {
@@ -24,6 +26,8 @@ MESSAGES = {
         "cut": "le modèle de langage n’a pas lu toute la consigne",
         "off": "la rédaction par le modèle de langage est désactivée",
         "silent": "le modèle de langage n’a rien écrit",
+        "stopped": "la réponse a été arrêtée",
+        "stopping": "le service d’aide s’arrête ou redémarre",
         "unsearched": "la recherche dans les pages d’aide ne répond pas",
         "extract": "Extrait de l’aide :",
         "chat": "Posez vos questions. /aide dit ce que l’on peut faire ; Ctrl-D pour quitter.",
@@ -57,6 +61,8 @@ MESSAGES = {
         "cut": "the language model did not read the whole prompt",
         "off": "writing by the language model is switched off",
         "silent": "the language model wrote nothing",
+        "stopped": "the answer was stopped",
+        "stopping": "the help service is stopping or restarting",
         "unsearched": "the search in the help pages is not answering",
         "extract": "From the help:",
         "chat": "Ask your questions. /help says what can be done; Ctrl-D to leave.",
@@ -79,6 +85,17 @@ def message(key: str, lang: str, **values: object) -> str:
     texts = MESSAGES.get(lang, MESSAGES["fr"])
     text = texts[key].format(**values)
     return _typeset(text) if texts is MESSAGES["fr"] else text
+
+
+def code_of(said: str | None) -> str | None:
+    """Return the key of a message that takes no values, in whichever language it is."""
+    return _codes().get(said or "")
+
+
+@cache
+def _codes() -> dict[str, str]:
+    french = {_typeset(text): key for key, text in MESSAGES["fr"].items()}
+    return french | {text: key for key, text in MESSAGES["en"].items()}
 
 
 def _typeset(text: str) -> str:

@@ -12,6 +12,7 @@ import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from rag import analysis, spelling
 from rag.cross_encoder import CrossEncoderReader
@@ -24,6 +25,7 @@ from rag.types import Chunk, Encoder, Hit, IndexMeta, Lexicon, SearchLegs, Store
 CANDIDATES = 100  # of each leg
 RERANKED = 80  # of both, fused
 CROSS_READ = 20  # of those, by the optional cross-encoder
+CHUNKS_KEPT = 2_000  # whose stems are remembered: some 4 KB each
 MOST_CHUNKS_A_PAGE = 2
 MOST_WORDS = 128  # of a question
 LONGEST_QUESTION = 2_000  # characters
@@ -31,6 +33,8 @@ RECHECK_S = 2.0  # between two looks at who made the index: another run may have
 BM25_WEIGHT = 0.4  # at full coverage
 PAGE_PRIOR = 0.05  # added to the chunks of the page that the asker is on
 
+# the form is the users': their guide and their log filters name it
+EMBEDDED_LINE = "Embedding généré en %.3fs"
 logger = logging.getLogger(__name__)
 
 
@@ -57,7 +61,7 @@ class Retrieval:
     """Hold the hits of a question, best first, and the evidence that the first answers it.
 
     ``legs`` gives the raw scores of each search by chunk id, ``pages`` each candidate's page,
-    ``question`` the question with its spelling mended.
+    ``question`` the question with its spelling mended; ``encode_ms`` is what its vector took.
     """
 
     hits: tuple[Hit, ...]
@@ -65,6 +69,7 @@ class Retrieval:
     legs: dict[str, dict[str, float]] = field(default_factory=dict)
     pages: dict[str, str] = field(default_factory=dict)
     question: str = ""
+    encode_ms: float = 0.0
 
 
 class Retriever:
@@ -107,7 +112,9 @@ class Retriever:
         deadline = Deadline(timeout_s)
         self._check_index(deadline)
         question, words = self._mended(question, deadline)
+        begun_s = deadline.spent_s()
         vector = self._encoded(question, deadline)
+        encode_ms = 0.0 if vector is None else round((deadline.spent_s() - begun_s) * 1000, 2)
         found = self._store.search(vector, words, CANDIDATES, deadline.left_s())
         legs = {"knn": dict(found.knn), "bm25": dict(found.bm25)}
         chunks = self._store.chunks(list({**legs["knn"], **legs["bm25"]}), deadline.left_s())
@@ -125,7 +132,7 @@ class Retriever:
             self._cross_read_s = deadline.spent_s() - start
             hits = _ranked(scores, chunks, legs, k)
         pages = {i: chunk.page for i, chunk in chunks.items()}
-        return Retrieval(tuple(hits[:k]), evidence, legs, pages, question)
+        return Retrieval(tuple(hits[:k]), evidence, legs, pages, question, encode_ms)
 
     def _check_index(self, deadline: Deadline) -> None:
         if self._meta is None or time.monotonic() - self._checked_at < RECHECK_S:
@@ -140,7 +147,10 @@ class Retriever:
         if self._encoder is None:
             return None
         try:
-            return self._encoder.encode_queries([question], deadline.left_s() / 2)[0]
+            started = time.perf_counter()
+            vector: Vectors = self._encoder.encode_queries([question], deadline.left_s() / 2)[0]
+            logger.debug(EMBEDDED_LINE, time.perf_counter() - started)
+            return vector
         except EncoderError as error:
             logger.warning("Only words are searched. %s", error)
             return None
@@ -243,10 +253,15 @@ def idf(total: int, frequency: int) -> float:
 
 def covered(weights: Mapping[str, float], chunk: Chunk) -> float:
     """Return the share in [0, 1] of the words' weights whose stems the chunk holds."""
-    held = set(analysis.stems(chunk.searched, chunk.lang))
+    held = _stems_of(chunk)
     total = sum(weights.values())
-    found = sum(w for word, w in weights.items() if held & set(analysis.query_stems(word)))
+    found = sum(w for word, w in weights.items() if not held.isdisjoint(analysis.query_stems(word)))
     return found / total if total else 0.0
+
+
+@lru_cache(maxsize=CHUNKS_KEPT)
+def _stems_of(chunk: Chunk) -> frozenset[str]:
+    return frozenset(analysis.stems(chunk.searched, chunk.lang))
 
 
 def fuse(knn: dict[str, float], bm25: dict[str, float], coverage: float) -> dict[str, float]:

@@ -3,31 +3,58 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     JsonConfigSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
 
 from rag.errors import ConfigError
+from rag.given import given
 
 BUNDLED_ENCODER = "bundled"
 SWITCHES_FILE = "switches.json"
+Kind = TypeVar("Kind", bound=BaseSettings)
 CREDENTIALS = re.compile(r"(?<=://)\S*@|(?<![\w/])[^\s:/@]+:(?!//)\S*@")
 
 
-class Settings(BaseSettings):
-    """Hold every setting under the users' names; quantities carry their unit in the description."""
+class GivenSource(EnvSettingsSource):
+    """Read what the program around Souffleur gives, as if it were the environment."""
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        return {name.lower(): text for name, text in given().items()}
+
+
+class OperatorSettings(BaseSettings):
+    """Read settings from the environment, what the program around gives, and `.env`."""
 
     model_config = SettingsConfigDict(
         env_file=".env", extra="ignore", frozen=True, populate_by_name=True, env_ignore_empty=True
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order the sources: arguments, environment, the program around, `.env`."""
+        return init_settings, env_settings, GivenSource(settings_cls), dotenv_settings
+
+
+class Settings(OperatorSettings):
+    """Hold every setting under the users' names; quantities carry their unit in the description."""
 
     data_dir: Path = Field(
         Path(".souffleur"),
@@ -129,6 +156,24 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("AI_ENABLE_STREAMING", "AI_ASSISTANT_ENABLE_STREAMING"),
         description="Whether answers are sent as they are written",
     )
+    journal_days: int = Field(
+        90,
+        ge=0,
+        le=3_650,
+        validation_alias=AliasChoices("HELP_JOURNAL_DAYS"),
+        description="How many days the journal of what was asked is kept, for reports; 0: none",
+    )
+    journal_texts: bool = Field(
+        False,
+        validation_alias=AliasChoices("HELP_JOURNAL_TEXTS"),
+        description="Whether the journal keeps the words of questions and comments",
+    )
+    journal_key: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("HELP_JOURNAL_KEY"),
+        description="Key of the questions' hashes in the journal, where several machines share"
+        " one; unset: one made in the data folder",
+    )
     openai_url: str = Field(
         "https://api.openai.com/v1",
         validation_alias=AliasChoices("OPENAI_BASE_URL"),
@@ -202,10 +247,15 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Order the sources: arguments, environment, `.env`, saved switches."""
-        early: dict[str, Any] = {**dotenv_settings(), **env_settings(), **init_settings()}
+        """Order the sources: as above, then saved switches."""
+        named = super().settings_customise_sources(
+            settings_cls, init_settings, env_settings, dotenv_settings, file_secret_settings
+        )
+        early: dict[str, Any] = {}
+        for source in reversed(named):
+            early |= source()
         folder = Path(early.get("HELP_DATA_DIR") or early.get("data_dir") or ".souffleur")
-        return init_settings, env_settings, dotenv_settings, _switches(settings_cls, folder)
+        return *named, _switches(settings_cls, folder)
 
     @property
     def uses_elasticsearch(self) -> bool:
@@ -229,10 +279,27 @@ def is_address(url: str) -> bool:
 
 def load_settings() -> Settings:
     """Read the settings. Raises: ConfigError naming the variable that is wrong."""
+    return read_settings(Settings, f"in the environment, in .env or in the saved {SWITCHES_FILE}")
+
+
+def settings_files(settings: Settings) -> tuple[tuple[int, int] | None, ...]:
+    """Return what tells whether `.env` or the saved switches were written since."""
+    found: list[tuple[int, int] | None] = []
+    for path in (Path(".env"), settings.data_dir / SWITCHES_FILE):
+        try:
+            state = path.stat()
+            found.append((state.st_mtime_ns, state.st_size))
+        except OSError:
+            found.append(None)
+    return tuple(found)
+
+
+def read_settings(kind: type[Kind], places: str) -> Kind:
+    """Read settings of a kind from the places named. Raises: ConfigError, as above."""
     try:
-        return Settings()
+        return kind()
     except ValidationError as error:
-        raise ConfigError(_explain(error)) from None
+        raise ConfigError(_explain(error, places)) from None
     except (OSError, ValueError) as error:
         raise ConfigError(f"The settings cannot be read in .env: {error}") from None
 
@@ -247,15 +314,14 @@ def _switches(settings_cls: type[BaseSettings], folder: Path) -> PydanticBaseSet
         ) from None
 
 
-def _explain(error: ValidationError) -> str:
+def _explain(error: ValidationError, places: str) -> str:
     lines = [
         f"{fault['loc'][0]}{_shown(str(fault['loc'][0]), fault['input'])}: {fault['msg']}"
         for fault in error.errors()
     ]
-    places = f"in the environment, in .env or in the saved {SWITCHES_FILE}"
     return "Wrong setting:\n  " + "\n  ".join(lines) + f"\nCorrect it {places}."
 
 
 def _shown(name: str, value: object) -> str:
-    secret = any(word in name.upper() for word in ("KEY", "PASSWORD", "URL"))
+    secret = any(word in name.upper() for word in ("KEY", "PASSWORD", "SECRET", "URL"))
     return "" if secret else f" = {value!r:.80}"

@@ -11,6 +11,7 @@ from pathlib import Path
 import orjson
 
 from rag.errors import ConfigError
+from rag.given import given
 from rag.settings import SWITCHES_FILE, Settings, load_settings
 
 # what can be switched, and the setting's own name
@@ -46,6 +47,8 @@ def overruling(name: str) -> str:
     aliases = (SWITCHES[name], SWITCHES[name].replace("AI_", "AI_ASSISTANT_", 1))
     found = (variable for variable in os.environ if variable.upper() in aliases)
     variable = next(found, None)
+    if variable is None and aliases[0] in given():
+        return f"{aliases[1]} in the site's settings"
     return f"{variable} in the environment" if variable else f"{aliases[0]} in .env"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
@@ -110,6 +110,7 @@ OPPOSITES = tuple(
 PREFIXES = ("des", "de", "dis", "in", "im", "ir", "un", "mal")
 SHORTEST_ROOT = 4
 TEXTS_KEPT = 500  # sentences and clauses, each asked about several times in a row
+CLAUSES_KEPT = 5_000  # of passages, some 1 KB each
 
 
 def clauses(text: str) -> list[str]:
@@ -207,13 +208,13 @@ def negated(text: str) -> set[str]:
     return {word for word, count in denied.items() if count >= told[word]}
 
 
-def contradicts(said: Collection[str], written: Collection[str]) -> bool:
+def contradicts(said: frozenset[str], written: frozenset[str]) -> bool:
     """Say whether folded words answer one of two opposites with the other: on for off."""
-    mine = frozenset().union(*map(_sides, said))
-    theirs = frozenset().union(*map(_sides, written))
+    mine, theirs = _sides_of(said), _sides_of(written)
     if any((pair, not side) in theirs - mine and (pair, side) not in theirs for pair, side in mine):
         return True
-    return any(_is_flipped(word, said, written) for word in said if len(word) > SHORTEST_ROOT)
+    own, others = _by_root(said), _by_root(written)
+    return any(_is_flipped(word, own, others) for word in said if len(word) > SHORTEST_ROOT)
 
 
 @lru_cache(maxsize=20_000)
@@ -268,18 +269,47 @@ def _begins(word: str, root: str) -> bool:
     return word == root or (len(root) >= SHORTEST_ROOT and word.startswith(root))
 
 
-def _is_flipped(word: str, said: Collection[str], written: Collection[str]) -> bool:
-    """Say whether a word stands on the other side with or without a prefix that denies it."""
+@lru_cache(maxsize=CLAUSES_KEPT)
+def _sides_of(told: frozenset[str]) -> frozenset[tuple[int, bool]]:
+    return frozenset().union(*map(_sides, told))
+
+
+@lru_cache(maxsize=CLAUSES_KEPT)
+def _by_root(told: frozenset[str]) -> dict[str, tuple[str, ...]]:
+    """Return words by the letters that two must have in common to be alike."""
+    found: dict[str, tuple[str, ...]] = {}
+    for word in told:
+        root = word[: SHORTEST_ROOT + 1]
+        found[root] = (*found.get(root, ()), word)
+    return found
+
+
+def _is_flipped(
+    word: str, said: Mapping[str, Sequence[str]], written: Mapping[str, Sequence[str]]
+) -> bool:
+    """Say whether a word stands on the other side with or without a prefix that denies it.
+
+    Words are given by their first letters.
+    """
     if _has(written, word):
         return False
-    flips = [(prefix + word, len(prefix)) for prefix in PREFIXES]
-    flips += [(word.removeprefix(p), 0) for p in PREFIXES if word.startswith(p)]
     return any(
-        len(flip) > SHORTEST_ROOT and _has(written, flip, longer) and not _has(said, flip, longer)
-        for flip, longer in flips
+        _has(written, flip, longer) and not _has(said, flip, longer)
+        for flip, longer in _flips(word)
     )
 
 
-def _has(found: Collection[str], word: str, longer: int = 0) -> bool:
+@lru_cache(maxsize=20_000)
+def _flips(word: str) -> tuple[tuple[str, int], ...]:
+    """Return a word with each prefix and without its own; how much longer the first are."""
+    flips = [(prefix + word, len(prefix)) for prefix in PREFIXES]
+    flips += [(word.removeprefix(p), 0) for p in PREFIXES if word.startswith(p)]
+    return tuple((flip, longer) for flip, longer in flips if len(flip) > SHORTEST_ROOT)
+
+
+def _has(found: Mapping[str, Sequence[str]], word: str, longer: int = 0) -> bool:
+    alike = found.get(word[: SHORTEST_ROOT + 1])
+    if not alike:
+        return False
     root = word[: max(len(word) - 3, SHORTEST_ROOT + 1 + longer)]
-    return any(other.startswith(root) and abs(len(other) - len(word)) <= 3 for other in found)
+    return any(other.startswith(root) and abs(len(other) - len(word)) <= 3 for other in alike)

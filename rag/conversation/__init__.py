@@ -6,22 +6,20 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from rag.analysis import question_language
 from rag.conversation.follow_up import in_context, is_follow_up
+from rag.conversation.turns import EXPIRES_S, MOST_TURNS, Turn
 from rag.errors import QuestionRefused
 
+__all__ = [
+    "Conversations",
+    "Turn",
+    "contextual_question",
+    "conversation_language",
+    "is_follow_up",
+]
 LONGEST_ID = 200  # characters: ids come from anybody
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """Hold a question, what it meant in its conversation, and the pages its answer rests on."""
-
-    question: str
-    contextual: str
-    pages: tuple[str, ...] = ()
 
 
 class Conversations:
@@ -31,7 +29,9 @@ class Conversations:
     of each, forgotten ``expires_s`` after the last.
     """
 
-    def __init__(self, most: int = 1_000, turns: int = 10, expires_s: float = 1_800) -> None:
+    def __init__(
+        self, most: int = 1_000, turns: int = MOST_TURNS, expires_s: float = EXPIRES_S
+    ) -> None:
         self._most = most
         self._turns = turns
         self._expires_s = expires_s
@@ -40,14 +40,14 @@ class Conversations:
 
     def turns(self, conversation_id: str) -> tuple[Turn, ...]:
         """Return the turns of a conversation, oldest first. Raises: QuestionRefused for its id."""
-        _check_id(conversation_id)
+        check_id(conversation_id)
         with self._lock:
             self._expire()
             return self._kept.get(conversation_id, (0.0, ()))[1]
 
     def add(self, conversation_id: str, turn: Turn) -> None:
         """Append a turn. Raises: QuestionRefused for its id."""
-        _check_id(conversation_id)
+        check_id(conversation_id)
         with self._lock:
             self._expire()
             _, before = self._kept.pop(conversation_id, (0.0, ()))
@@ -72,7 +72,8 @@ class Conversations:
             self._kept.popitem(last=False)
 
 
-def _check_id(conversation_id: str) -> None:
+def check_id(conversation_id: str) -> None:
+    """Raise QuestionRefused for an id that is too long."""
     if len(conversation_id) > LONGEST_ID:
         raise QuestionRefused(
             f"The conversation's id has {len(conversation_id):,} characters; at most {LONGEST_ID}"
@@ -93,5 +94,6 @@ def contextual_question(question: str, turns: Sequence[Turn], lang: str) -> str:
 def conversation_language(question: str, turns: Sequence[Turn]) -> str:
     """Return ``fr`` or ``en``: the question's own language, or the conversation's if in doubt."""
     own = question_language(question)
-    undecided = own == "fr" and question_language(f"{question} the") == "en"
-    return question_language(turns[-1].contextual) if turns and undecided else own
+    if not turns or own == "en" or question_language(f"{question} the") == "fr":
+        return own
+    return question_language(turns[-1].contextual)

@@ -7,14 +7,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from rag.diagnostics.cache_benchmark import measure_cache
+from rag.diagnostics.embedding_benchmark import measure_embeddings
 from rag.diagnostics.machine import environment_lines, in_force, machine
+from rag.diagnostics.retrieval_benchmark import measure_retrieval
 from rag.diagnostics.sections import OnProgress, Section
 from rag.diagnostics.streaming import measure_streaming
 from rag.errors import HelpError
 from rag.settings import Settings
 
 Measure = Callable[[Settings, int | None, OnProgress], Section]
-MEASURES: dict[str, Measure] = {"streaming": measure_streaming, "cache": measure_cache}
+MEASURES: dict[str, Measure] = {
+    "embedding": measure_embeddings,
+    "retrieval": measure_retrieval,
+    "streaming": measure_streaming,
+    "cache": measure_cache,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,10 +48,6 @@ class Action:
     alike: frozenset[str]
     opposite: frozenset[str]
 
-    def is_in(self, text: str, lang: str) -> bool:
-        """Say whether a text holds the verb or one that means the same."""
-        return not {self.stem, *self.alike}.isdisjoint(analysis.stems(text, lang))
-
 
 def action_asked(question: str) -> Action | None:
     """Return the action that a question asks how to do, None where it names none."""

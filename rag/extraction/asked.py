@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 
 from rag import analysis
 
@@ -151,30 +151,52 @@ def _framed(question: str) -> tuple[str, ...]:
     return tuple(match.group() if match else "" for match in found)
 
 
-def giving(question: str, stems: Collection[str]) -> Callable[[str], float]:
+def asks_what(question: str) -> bool:
+    """Say whether a question asks what a thing is."""
+    return bool(_framed(question)[0])
+
+
+def giving(question: str) -> Callable[[str], float]:
     """Return what tells how far a text gives the kind of thing asked for, from 0 to about 1.
 
-    ``stems`` are those of the question's words, to tell what is defined.
+    It is the same object for all questions of a kind, so that what it tells may be kept. What a
+    thing is, `subject` tells.
     """
-    what, why, where, *measures = _framed(question)
-    if what:
-        return lambda text: 1.5 * _defines(CODE.sub("", text), stems)
+    _, why, where, *measures = _framed(question)
     if where and not why:
-        return lambda text: 1.0 if PATH.search(text) else 0.5 * bool(PLACE.search(text))
-    measure = next(
-        (gives for asked, (_, gives) in zip(measures, MEASURES, strict=True) if asked), None
-    )
-    if measure and not why:
-        return lambda text: _measured(CODE.sub("", text), measure)
-    plain = ((WHY, CAUSE), (WHETHER, VERDICT), (HOW, DO), (ORDER, DO))
-    gives = next((gives for asks, gives in plain if asks.search(question)), None)
-    return lambda text: 0.5 * bool(gives and gives.search(text))
+        return _places
+    if not why:
+        for asked, gives in zip(measures, MEASURING, strict=True):
+            if asked:
+                return gives
+    return next((gives for asks, gives in PLAIN if asks.search(question)), _nothing)
 
 
-def _measured(text: str, measure: re.Pattern[str]) -> float:
-    return 1.0 if measure.search(text) else 0.4 * bool(DIGIT.search(text))
+def subject(text: str) -> frozenset[str]:
+    """Return the stems of what a text defines; none where it defines nothing."""
+    found = DEFINED.match(CODE.sub("", text))
+    return frozenset(analysis.stems(found.group(1))) if found else frozenset()
 
 
-def _defines(text: str, stems: Collection[str]) -> bool:
-    subject = DEFINED.match(text)
-    return subject is not None and not set(stems).isdisjoint(analysis.stems(subject.group(1)))
+def _places(text: str) -> float:
+    return 1.0 if PATH.search(text) else 0.5 * bool(PLACE.search(text))
+
+
+def _measured(measure: re.Pattern[str], text: str) -> float:
+    bare = CODE.sub("", text)
+    return 1.0 if measure.search(bare) else 0.4 * bool(DIGIT.search(bare))
+
+
+def _plainly(gives: re.Pattern[str], text: str) -> float:
+    return 0.5 * bool(gives.search(text))
+
+
+def _nothing(text: str) -> float:
+    return 0.0
+
+
+MEASURING = tuple(partial(_measured, gives) for _, gives in MEASURES)
+PLAIN = tuple(
+    (asks, partial(_plainly, gives))
+    for asks, gives in ((WHY, CAUSE), (WHETHER, VERDICT), (HOW, DO), (ORDER, DO))
+)

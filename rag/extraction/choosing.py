@@ -4,27 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
+from itertools import pairwise
 
 from rag.extraction.actions import Action, Named, action_asked, named
+from rag.extraction.reading import Reading
 from rag.extraction.sections import Section, has_steps
 
+READINGS_KEPT = 2_000  # of pages, for the actions that were asked about
 STEPS_PRIOR = 0.5  # what a list of steps is worth where a question asks how, and
 # what a heading is worth that names the action
 NAMED = {Named.SAME_VERB: 0.7, Named.VERB: 0.3, Named.NOUN: 0.1}
 
 
-def apt(sections: Sequence[Section], question: str) -> list[Section]:
+def apt(reading: Reading, sections: Sequence[Section], question: str) -> list[Section]:
     """Return the sections whose heading names the action asked about, and those that name none.
 
     Where no heading names it, all but those that name its opposite; all where none is left.
+    ``sections`` are the reading's, scored.
     """
     action = action_asked(question)
     if action is None:
         return list(sections)
-    names = [_names(section, action) for section in sections]
+    names = _named_by(reading, action)
     is_named = max(names) > Named.NOTHING
     if not is_named:
-        sections = _without_others_steps(sections, names, action)
+        sections = _without_others_steps(reading, sections, names, action)
     elif Named.SAME_VERB in names:
         sections = [
             section if name == Named.SAME_VERB else _without_steps(section)
@@ -40,19 +45,20 @@ def apt(sections: Sequence[Section], question: str) -> list[Section]:
 
 
 def _without_others_steps(
-    sections: Sequence[Section], names: Sequence[Named], action: Action
+    reading: Reading, sections: Sequence[Section], names: Sequence[Named], action: Action
 ) -> Sequence[Section]:
     """Take what steps are worth from those of another action where another section says this one.
 
     A page whose title names the action has it done by steps of any name.
     """
     chunk = sections[0].chunks[0]
-    says = [any(action.is_in(unit.text, chunk.lang) for unit in one.units) for one in sections]
+    said = reading.words.holding((action.stem, *action.alike))
+    says = [any(i in said for i in range(*bounds)) for bounds in pairwise(reading.bounds)]
     if not any(says) or named(chunk.title, chunk.lang, action) > Named.NOTHING:
         return sections
     return [
-        _without_steps(section) if name < Named.NOTHING and not said else section
-        for section, name, said in zip(sections, names, says, strict=True)
+        _without_steps(section) if name < Named.NOTHING and not says_it else section
+        for section, name, says_it in zip(sections, names, says, strict=True)
     ]
 
 
@@ -64,6 +70,11 @@ def _without_steps(section: Section) -> Section:
 
 def _raised(section: Section, more: float) -> Section:
     return replace(section, overall=tuple(score + more for score in section.overall))
+
+
+@lru_cache(maxsize=READINGS_KEPT)
+def _named_by(reading: Reading, action: Action) -> list[Named]:
+    return [_names(section, action) for section in reading.sections]
 
 
 def _names(section: Section, action: Action) -> Named:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
-from rag.extraction.asked import asks_how, giving, wants_to_know
+import numpy
+
+from rag.extraction.asked import asks_how, asks_what, giving, wants_to_know
 from rag.extraction.choosing import STEPS_PRIOR, apt
-from rag.extraction.condense import HEAD, Asked, asked_of, coverage, rarity, smoothed, words_held
 from rag.extraction.finishing import completed, is_aside, told
+from rag.extraction.holding import HEAD, NEAR, Asked, Credits, asked_of, coverage, lent, rarity
+from rag.extraction.reading import Reading, given, read, subjects
 from rag.extraction.sections import Section, has_steps, sections_of
 from rag.extraction.sentences import Unit, leans, length, with_heads
 from rag.types import Chunk, Hit
@@ -18,7 +22,6 @@ USUAL = 600  # anything else: what is read at a glance
 SHORT = 250  # below, the best sentence is shown with those that follow it
 BEARING = 0.6  # of the best unit's score, from which on others are shown too
 FOUND_PRIOR, KIND_BONUS = 0.2, 0.4
-FIRST = 0.1  # what standing first in its section is worth
 TITLE = 0.3  # what a word of the page's title counts for each of its units
 
 
@@ -38,8 +41,9 @@ def extract_answer(question: str, hits: Sequence[Hit], page: Sequence[Chunk]) ->
     it, in at most `USUAL` characters where the best of them is not longer.
     """
     how = asks_how(question)
-    sections = _scored(question, sections_of(hits, page), hits, how)
-    section = _answering(apt(sections, question) if how else sections, how)
+    reading = read(sections_of(hits, page))
+    sections = _scored(question, reading, hits, how)
+    section = _answering(apt(reading, sections, question) if how else sections, how)
     text = _shown(section, how, question)
     return Extract(f"{text} [1]", replace(hits[0], chunk=_chunk_of(section)))
 
@@ -53,71 +57,56 @@ def _answering(sections: Sequence[Section], how: bool) -> Section:
     return best
 
 
-def _scored(
-    question: str,
-    sections: Sequence[Section],
-    hits: Sequence[Hit],
-    how: bool,
-) -> list[Section]:
+def _scored(question: str, reading: Reading, hits: Sequence[Hit], how: bool) -> list[Section]:
     """Return the sections with the scores of their units, rarity taken over the whole page."""
     asked = asked_of(question)
-    lang = hits[0].chunk.lang
-    units = _flat(sections)
-    held = words_held([unit.text for unit in units], asked, lang)
-    gives = giving(question, asked.stems)
-    bonus = [KIND_BONUS * gives(unit.text) - is_aside(unit.text) for unit in units]
-    around = [near for s in sections for near in [_around(s, asked, how)] * len(s.units)]
-    weights = rarity(asked, held)
-    alone, together = coverage(units, weights, held), coverage(units, weights, held, around)
-    within = [a + b for a, b in zip(alone, bonus, strict=True)]
-    overall = [a + b for a, b in zip(together, bonus, strict=True)]
-    scored = []
-    start = 0
-    for section in sections:
-        part = slice(start, start := start + len(section.units))
-        prior = _prior(section, hits, how)
-        raised = tuple(score + prior for score in smoothed(overall[part]))
-        inner = tuple(
-            score + first for score, first in zip(within[part], _firstness(section), strict=True)
-        )
-        scored.append(Section(section.chunks, section.units, inner, raised))
-    return scored
+    held = reading.words.held(asked)
+    count = len(reading.units)
+    units = held[:, :count]
+    own = lent(units, reading.heads)
+    around = _around(reading, held[:, count:], how).take(reading.section_of, axis=1)
+    both = numpy.concatenate((own, numpy.maximum(own, around)), axis=1)
+    covered = coverage(rarity(asked, units), both)
+    bonus = KIND_BONUS * _given(reading, question, asked) - reading.asides
+    overall = numpy.zeros(count + 1)
+    overall[:count] = covered[count:] + bonus
+    near = numpy.maximum(overall[reading.before], overall[reading.after])
+    priors = numpy.array(_priors(reading, hits, how)).take(reading.section_of)
+    raised = (overall[:count] + NEAR * near + priors).tolist()
+    within = (covered[:count] + bonus + reading.first).tolist()
+    return [
+        Section(section.chunks, section.units, tuple(within[start:end]), tuple(raised[start:end]))
+        for section, (start, end) in zip(reading.sections, pairwise(reading.bounds), strict=True)
+    ]
 
 
-def _firstness(section: Section) -> list[float]:
-    count = len(section.units)
-    return [FIRST * (1 - i / count) for i in range(count)]
+def _given(reading: Reading, question: str, asked: Asked) -> Credits:
+    """Return how far each unit gives the kind of thing that a question asks for."""
+    if not asks_what(question):
+        return given(reading, giving(question))
+    defined = [1.5 * (not stems.isdisjoint(asked.stems)) for stems in subjects(reading)]
+    return numpy.array(defined)
 
 
-def _flat(sections: Sequence[Section]) -> list[Unit]:
-    """Return the units of all sections, with the positions that they have there."""
-    units: list[Unit] = []
-    for section in sections:
-        shift = len(units)
-        units.extend(
-            replace(unit, heads=tuple(head + shift for head in unit.heads)) if unit.heads else unit
-            for unit in section.units
-        )
-    return units
+def _around(reading: Reading, held: Credits, how: bool) -> Credits:
+    """Return what each section's title and headings hold of the question's words."""
+    count = len(reading.sections)
+    title, heading = held[:, :count], held[:, count:]
+    says_all = reading.asking | numpy.array(reading.steps) if how else reading.asking
+    # what the title says too does not tell a section from the others
+    tells = numpy.where(says_all & (title == 0), 1.0, HEAD)
+    return numpy.maximum(TITLE * title, tells * heading)
 
 
-def _around(section: Section, asked: Asked, how: bool) -> dict[str, float]:
-    """Return what the title and the headings hold of the question's words."""
-    chunk = section.chunks[0]
-    says_all = chunk.heading.endswith("?") or (how and has_steps(section.units))
-    title, heading = words_held([chunk.title, chunk.heading], asked, chunk.lang)
-    near = {word: TITLE * credit for word, credit in title.items()}
-    for word, credit in heading.items():
-        # what the title says too does not tell a section from the others
-        tells = says_all and word not in title
-        near[word] = max(near.get(word, 0.0), credit * (1.0 if tells else HEAD))
-    return near
-
-
-def _prior(section: Section, hits: Sequence[Hit], how: bool) -> float:
-    ids = {chunk.id for chunk in section.chunks}
-    found = 1.0 if hits[0].chunk.id in ids else 0.5 * any(hit.chunk.id in ids for hit in hits)
-    return FOUND_PRIOR * found + STEPS_PRIOR * (how and has_steps(section.units))
+def _priors(reading: Reading, hits: Sequence[Hit], how: bool) -> list[float]:
+    """Return what each section is worth for being found, and for its steps where they are asked."""
+    best, ids = hits[0].chunk.id, {hit.chunk.id for hit in hits}
+    priors = []
+    for section, steps in zip(reading.sections, reading.steps, strict=True):
+        own = [chunk.id for chunk in section.chunks]
+        found = 1.0 if best in own else 0.5 * (not ids.isdisjoint(own))
+        priors.append(FOUND_PRIOR * found + STEPS_PRIOR * (how and steps))
+    return priors
 
 
 def _shown(section: Section, how: bool, question: str) -> str:

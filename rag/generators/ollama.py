@@ -61,7 +61,7 @@ class OllamaGenerator:
         try:
             async with self._client(deadline) as client:
                 # not wait_for: a read in a task of its own outlives a reader who is cancelled
-                async with asyncio.timeout(deadline.left_s()):
+                async with deadline.wait():
                     parts = await client.chat(**self._request(prompt))
                 # leaving the loop early would keep the model running until the iterator is closed
                 async with aclosing(parts):
@@ -147,7 +147,7 @@ async def _next(parts: AsyncIterator[Any], deadline: Deadline) -> Any:
     if not deadline.left_s():
         raise TimeoutError
     try:
-        async with asyncio.timeout(deadline.left_s()):
+        async with deadline.wait():
             return await anext(parts)
     except StopAsyncIteration:
         return None

@@ -130,7 +130,7 @@ class RemoteGenerator(ABC):
         tally = Tally()
         try:
             async with self._client(deadline) as client:
-                async with asyncio.timeout(deadline.left_s()):
+                async with deadline.wait():
                     events = await self._ask(client, prompt)
                 async with _closing(events):
                     while part := await self._next(events, tally, deadline):
@@ -159,7 +159,7 @@ class RemoteGenerator(ABC):
     async def _next(self, events: Any, tally: Tally, deadline: Deadline) -> Part | None:
         try:
             limit_s = BILL_S if tally.reason else float("inf")
-            async with asyncio.timeout(deadline.left_s(limit_s)):
+            async with deadline.wait(limit_s):
                 return self._read(await anext(events))
         except StopAsyncIteration:
             return None

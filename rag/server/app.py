@@ -2,28 +2,87 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI
 
 from rag.desk import HelpDesk
-from rag.server import query
+from rag.server import (
+    admin,
+    completions,
+    demo,
+    feedback,
+    health,
+    metrics,
+    query,
+    reference,
+    socket,
+    tokens,
+    widget,
+)
+from rag.server.doors import install_doors
+from rag.server.hub import hub_of
+from rag.server.running import draining
+from rag.server.settings import ServerSettings, load_server_settings
 from rag.settings import Settings
+from rag.telemetry import open_traces
+
+logger = logging.getLogger(__name__)
+DESCRIPTION = "Answers questions from the site's own help pages, with sources, on time."
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
+def create_app(
+    settings: Settings | None = None,
+    server_settings: ServerSettings | None = None,
+    *,
+    with_demo: bool = True,
+) -> FastAPI:
     """Return the application. Raises: ConfigError."""
+    doors = server_settings or load_server_settings()
     desk = HelpDesk(settings)
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        try:
-            yield
-        finally:
-            await desk.close()
-
-    app = FastAPI(title="Souffleur", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Souffleur",
+        description=DESCRIPTION,
+        lifespan=_lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
     app.state.desk = desk
-    app.include_router(query.router)
+    install_doors(app, doors)
+    metrics.watch(desk)
+    app.state.traces = traces = open_traces()
+    if traces is not None:
+        desk.listeners.append(traces.note)
+    for part in (query, completions, socket, feedback, tokens, admin, health, metrics, widget):
+        app.include_router(part.router)
+    app.include_router(reference.router)
+    if with_demo:
+        app.include_router(demo.router)  # last: its screens may be at any path
     return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    desk: HelpDesk = app.state.desk
+    warming = asyncio.ensure_future(_warm(desk))
+    try:
+        with draining(desk.drain):
+            yield
+    finally:
+        warming.cancel()
+        await asyncio.wait({warming})
+        await hub_of(app).close()
+        await desk.close()
+        if app.state.traces is not None:
+            await asyncio.to_thread(app.state.traces.close)
+
+
+async def _warm(desk: HelpDesk) -> None:
+    """Load index and model before the first question, and tell the operator what is missing."""
+    with suppress(Exception):  # the first answer says what is wrong with the model
+        for line in await health.lacks(desk):
+            logger.warning("%s", line)
+        await desk.warm()

@@ -5,16 +5,20 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from rag.types import Answer, ChunkEvent, Event, SourcesEvent
+from rag.types import ChunkEvent, CompleteEvent, Event, SourcesEvent
 
 
-def answer_body(answer: Answer) -> dict[str, Any]:
+def answer_body(served: CompleteEvent) -> dict[str, Any]:
     """Return an answer as the help endpoint sends it."""
-    return asdict(answer)
+    body = asdict(served)
+    return {**body.pop("answer"), **body}
 
 
 def event_message(event: Event) -> dict[str, Any]:
-    """Return an event as the WebSocket and the SSE stream send it, without its number."""
+    """Return an event as the WebSocket and the SSE stream send it, without its number.
+
+    A conversation's id is the sender's to add where the event does not know it.
+    """
     if isinstance(event, SourcesEvent):
         return {
             "type": "message_sources",
@@ -23,5 +27,10 @@ def event_message(event: Event) -> dict[str, Any]:
         }
     if isinstance(event, ChunkEvent):
         return {"type": "message_chunk", "content": event.content}
-    body = answer_body(event.answer)
-    return {"type": "message_complete", "content": body.pop("text"), **body}
+    body = answer_body(event)
+    return {
+        "type": "message_complete",
+        "content": body.pop("text"),
+        **body,
+        "stopped": False,
+    }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from rag.errors import IndexMismatch
 from rag.types import IndexMeta
 
@@ -26,3 +28,8 @@ def check_meta(found: IndexMeta, wanted: IndexMeta) -> None:
             f"Souffleur needs schema {wanted.schema} (encoder {wanted.encoder}). Rebuild it: "
             f"{REBUILD}"
         )
+
+
+def conversation_key(conversation_id: str) -> str:
+    """Return what stands for a conversation's id, which opens it to whoever knows it."""
+    return hashlib.sha256(conversation_id.encode("utf-8", "surrogatepass")).hexdigest()

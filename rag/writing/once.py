@@ -40,7 +40,9 @@ async def write_once(
     try:
         shared = await flight.join(request, transcript.context.deadline)
     except TimeoutError:
-        yield CompleteEvent(extract_answer(transcript.context, "busy"))
+        late = transcript.context.deadline.reason
+        reason = "busy" if late == "late" else late
+        yield CompleteEvent(extract_answer(transcript.context, reason))
         return
     if shared is not None:
         for event in replayed(shared):
@@ -78,7 +80,7 @@ async def _write(
         logger.warning("%s", error)
         transcript.reason = error.reason
     except DeadlineExceeded:
-        transcript.reason = "late"
+        transcript.reason = transcript.context.deadline.reason
     shown = transcript.close()
     if shown:
         yield ChunkEvent(shown)

@@ -124,7 +124,12 @@ class Writer:
             SHORTEST_PASSAGES / speed.prompt_tokens_per_s
             + SHORTEST_ANSWER / speed.output_tokens_per_s
         )
-        if not await self._slots.take(deadline.left_s() - shortest_s):
+        try:
+            async with deadline.wait():
+                taken = await self._slots.take(deadline.left_s() - shortest_s)
+        except TimeoutError:
+            raise DeadlineExceeded(f"{self.name} had no slot in time") from None
+        if not taken:
             reason = "loading" if self._probes else "busy"
             raise ModelUnavailable(f"{self.name} is busy: {reason}.", reason)
 

@@ -1,6 +1,6 @@
 """python -m tests.services {prepare,start,stop,status,sweep,shaped} [elasticsearch] [ollama]
 
-prepare  fetch and build what is missing, start nothing
+prepare  fetch and build what is missing, start nothing; without a name also the tests' browser
 start    start both, or reuse them, until stop; prints NAME=URL lines for `export $(…)`
 stop     end them, or let the test runs that use them do so
 status   one line for each that runs; exit code 3 if one does not
@@ -16,7 +16,7 @@ import argparse
 import os
 import sys
 
-from tests.services import SERVICES, ServiceError, lifecycle
+from tests.services import SERVICES, ServiceError, chromium, lifecycle
 from tests.services.lifecycle import Service
 from tests.services.ollama import OLLAMA, SHAPED_MODEL, create_model
 
@@ -29,6 +29,8 @@ def _prepare(services: list[Service]) -> int:
     for service in services:
         if not _given(service):
             service.prepare()
+    if len(services) == len(SERVICES):
+        chromium.prepare()
     return 0
 
 

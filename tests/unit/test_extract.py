@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from rag.extraction.asked import asks_how, giving
+from rag.extraction.asked import asks_how, asks_what, giving, subject
 from rag.extraction.extract import LONGEST, USUAL, extract_answer
 from rag.types import Chunk, Hit
 
@@ -265,5 +265,8 @@ def test_only_questions_about_what_to_do_ask_how(question, how):
     ],
 )
 def test_what_gives_the_kind_of_thing_asked_for_is_told_from_what_does_not(question, text, other):
-    gives = giving(question, {"lot"})
+    def defines(told: str) -> float:
+        return float("lot" in subject(told))
+
+    gives = defines if asks_what(question) else giving(question)
     assert gives(text) > gives(other)

@@ -22,13 +22,15 @@ from rag.stores.elasticsearch.lock import BuildLock
 from rag.stores.elasticsearch.schema import index_settings, mapping, read_record
 from rag.types import IndexMeta, PageRecord
 
+NAMED = "%Y%m%dt%H%M%S"  # when a generation was begun, in its name
 
-def current(server: Server) -> list[str]:
+
+def current(server: Server, timeout_s: float = METADATA_TIMEOUT_S) -> list[str]:
     """Return the generations that the alias names: none before the first run, else one.
 
     Raises: HelpError when an index stands under the alias's own name.
     """
-    with server.ask(METADATA_TIMEOUT_S) as client:
+    with server.ask(timeout_s) as client:
         found = client.options(ignore_status=404).indices.get_alias(index=server.alias)
     if found.meta.status == 404:
         return []
@@ -113,6 +115,8 @@ def publish(server: Server, name: str) -> None:
     swap: list[Mapping[str, Any]] = [
         {"remove": {"index": old, "alias": server.alias}} for old in olds
     ]
+    swap += [{"remove": {"index": old, "alias": _before(server)}} for old in previous(server)]
+    swap += [{"add": {"index": old, "alias": _before(server)}} for old in olds[-1:]]
     with server.ask(WRITE_TIMEOUT_S) as client:
         client.indices.update_aliases(
             actions=[*swap, {"add": {"index": name, "alias": server.alias}}]
@@ -120,6 +124,29 @@ def publish(server: Server, name: str) -> None:
     # it is published: a run that dies here leaves the closing to the next one
     with contextlib.suppress(HelpError), server.ask(WRITE_TIMEOUT_S) as client:
         client.indices.add_block(index=name, block="write")
+
+
+def previous(server: Server) -> list[str]:
+    """Return the generation that was published before the one that is: none or one."""
+    with server.ask(METADATA_TIMEOUT_S) as client:
+        found = client.options(ignore_status=404).indices.get_alias(name=_before(server))
+    return [] if found.meta.status == 404 else sorted(found)
+
+
+def rollback(server: Server) -> None:
+    """Publish the generation before the published one. See `rag.types.Store.rollback`."""
+    lock = BuildLock(server)
+    try:
+        names = previous(server)
+        if not names:
+            raise HelpError(
+                f"No earlier generation of {server.alias!r} is kept in Elasticsearch at "
+                f"{server.where}: there is one after the second run that changes something. "
+                f"Index your pages: {MAKE}"
+            )
+        publish(server, names[-1])
+    finally:
+        lock.release()
 
 
 def drop(server: Server, name: str) -> None:
@@ -134,21 +161,15 @@ def sweep(server: Server) -> None:
 
     Only the owner of the lock may call it: another run's unfinished index looks like a dead one.
     """
-    wanted = ["index.blocks.write", "index.creation_date"]
     with server.ask(METADATA_TIMEOUT_S) as client:
-        found = client.indices.get_settings(
-            index=f"{server.alias}-*", name=wanted, flat_settings=True
-        )
+        found = client.indices.get_alias(index=f"{server.alias}-*")
     ours = re.compile(re.escape(server.alias) + r"-\d{8}t\d{6}-[0-9a-f]{6}")
-    settings = {name: body["settings"] for name, body in found.items() if ours.fullmatch(name)}
-    published = set(current(server))
-    complete = [
+    unused = {
         name
-        for name in settings.keys() - published
-        if settings[name].get("index.blocks.write") == "true"
-    ]
-    before = max(complete, key=lambda name: int(settings[name]["index.creation_date"]), default="")
-    for name in settings.keys() - published - {before}:
+        for name, body in found.items()
+        if ours.fullmatch(name) and not body["aliases"].keys() & {server.alias, _before(server)}
+    }
+    for name in unused:
         drop(server, name)
 
 
@@ -188,5 +209,17 @@ def _setup(server: Server, meta: IndexMeta) -> list[str]:
     ]
 
 
+def _before(server: Server) -> str:
+    """Return the alias of the generation before the published one."""
+    return f"{server.alias}-previous"
+
+
+def begun_at(name: str) -> float | None:
+    """Return when a generation was begun, in seconds since 1970, by its name."""
+    found = re.search(r"-(\d{8}t\d{6})-[0-9a-f]{6}$", name)
+    made = datetime.strptime(found[1], NAMED) if found else None
+    return made.replace(tzinfo=UTC).timestamp() if made else None
+
+
 def _new_name(alias: str) -> str:
-    return f"{alias}-{datetime.now(UTC):%Y%m%dt%H%M%S}-{secrets.token_hex(3)}"
+    return f"{alias}-{datetime.now(UTC):{NAMED}}-{secrets.token_hex(3)}"

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy
+
 from rag.errors import IndexMissing
 from rag.settings import Settings
 from rag.stores.elasticsearch import generations
+from rag.stores.elasticsearch.answer_index import drop_changed_answers
 from rag.stores.elasticsearch.client import METADATA_TIMEOUT_S, WRITE_TIMEOUT_S, Server
 from rag.stores.elasticsearch.queries import (
     count_search,
@@ -29,6 +32,14 @@ class ElasticsearchStore:
         """Return what the published index says of itself, None when there is none."""
         return generations.read_meta(self._server, timeout_s)
 
+    def version(self, timeout_s: float = METADATA_TIMEOUT_S) -> str | None:
+        """Return the name of the published generation, None when there is none."""
+        return next(iter(generations.current(self._server, timeout_s)), None)
+
+    def published_at(self, timeout_s: float = METADATA_TIMEOUT_S) -> float | None:
+        """Return when the published generation was begun, None when there is none."""
+        return generations.begun_at(self.version(timeout_s) or "")
+
     def records(self) -> dict[str, PageRecord]:
         """Return every page of the published index by its id; none when there is no index."""
         try:
@@ -49,6 +60,11 @@ class ElasticsearchStore:
         from rag.stores.elasticsearch.writer import ElasticsearchWriter
 
         return ElasticsearchWriter(self._server, meta, full=full)
+
+    def rollback(self) -> None:
+        """Publish the generation before the published one. See `rag.types.Store`."""
+        generations.rollback(self._server)
+        drop_changed_answers(self._server)
 
     def search(
         self, vector: Vectors | None, words: Sequence[str], k: int, timeout_s: float
@@ -96,6 +112,25 @@ class ElasticsearchStore:
         """Return the pages of these ids that exist."""
         found = self._documents([record_id(page) for page in ids], timeout_s)
         return {record.id: record for record in map(read_record, found)}
+
+    def vectors(self, ids: Sequence[str], timeout_s: float) -> dict[str, Vectors]:
+        """Return the vectors of these chunks; a chunk that has none is left out."""
+        if not ids:
+            return {}
+        with self._server.ask(timeout_s) as client:
+            documents = client.search(
+                index=self._server.alias,
+                query={"ids": {"values": list(ids)}},
+                size=len(ids),
+                source_includes=[VECTOR],
+                source_exclude_vectors=False,
+                track_total_hits=False,
+            )["hits"]["hits"]
+        return {
+            hit["_id"]: numpy.asarray(hit["_source"][VECTOR], numpy.float32)
+            for hit in documents
+            if hit["_source"].get(VECTOR) is not None
+        }
 
     def close(self) -> None:
         """Close the connections."""

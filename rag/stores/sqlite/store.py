@@ -15,6 +15,7 @@ from rapidfuzz.distance import OSA
 
 from rag import analysis
 from rag.errors import IndexMissing
+from rag.stores.sqlite import previous
 from rag.stores.sqlite.file import (
     CHUNK_COLUMNS,
     PAGE_COLUMNS,
@@ -52,6 +53,20 @@ class SqliteStore:
         with self._reading() as connection:
             return read_meta(connection)
 
+    def version(self, timeout_s: float = BUSY_S) -> str | None:
+        """Return the number of the last run that was published, None without an index."""
+        if self.meta() is None:
+            return None
+        with self._reading() as connection:
+            return f"{self._path.stat().st_ino} {read_value(connection, 'generation')}"
+
+    def published_at(self, timeout_s: float = BUSY_S) -> float | None:
+        """Return when the last run was written, None for an index of an older version."""
+        if self.meta() is None:
+            return None
+        with self._reading() as connection:
+            return float(read_value(connection, "published_at") or 0) or None
+
     def records(self) -> dict[str, PageRecord]:
         """Return every page by its id."""
         if self.meta() is None:
@@ -70,6 +85,10 @@ class SqliteStore:
     def writer(self, meta: IndexMeta, *, full: bool) -> StoreWriter:
         """Begin a run in one transaction. Raises: IndexBusy, IndexMismatch."""
         return SqliteWriter(self._path, meta, full=full)
+
+    def rollback(self) -> None:
+        """Exchange the index and the generation before it. See `rag.types.Store`."""
+        previous.rollback(self._path)
 
     def search(
         self, vector: Vectors | None, words: Sequence[str], k: int, timeout_s: float
@@ -101,6 +120,14 @@ class SqliteStore:
     def pages(self, ids: Sequence[str], timeout_s: float) -> dict[str, PageRecord]:
         """Return the pages of these ids that exist."""
         return {row[0]: read_record(row) for row in self._rows("pages", PAGE_COLUMNS, ids)}
+
+    def vectors(self, ids: Sequence[str], timeout_s: float) -> dict[str, Vectors]:
+        """Return the vectors of these chunks; a chunk that has none is left out."""
+        joined = "chunks JOIN vectors USING (number)"
+        return {
+            row[0]: numpy.frombuffer(row[1], numpy.float32)
+            for row in self._rows(joined, "id, vector", ids)
+        }
 
     def close(self) -> None:
         """Close the connection."""

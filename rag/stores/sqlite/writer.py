@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import sqlite3
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy
 
 from rag import analysis
-from rag.errors import HelpError, IndexBusy
+from rag.errors import HelpError
 from rag.stores.common import check_meta
 from rag.stores.sqlite.answer_rows import ANSWER_SCHEMA, drop_changed
 from rag.stores.sqlite.file import (
@@ -25,6 +25,7 @@ from rag.stores.sqlite.file import (
     read_value,
     spellings,
 )
+from rag.stores.sqlite.previous import begin, remember
 from rag.types import Chunk, IndexMeta, PageRecord, Vectors
 
 
@@ -44,14 +45,9 @@ class SqliteWriter:
                 raise
 
     def _begin(self, meta: IndexMeta, full: bool) -> None:
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        try:
-            self._connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError:
-            raise IndexBusy(
-                f"Another run is writing {self._path}. Wait until it ends, then run this again."
-            ) from None
+        begin(self._connection, self._path)
         found = read_meta(self._connection)
+        self._replaces = found is not None
         generation = int(read_value(self._connection, "generation") or 0) if found else 0
         if full:
             for table in TABLES:
@@ -60,7 +56,7 @@ class SqliteWriter:
             check_meta(found, meta)
         for statement in (*SCHEMA, *ANSWER_SCHEMA):
             self._connection.execute(statement)
-        values = {**asdict(meta), "generation": generation + 1}
+        values = {**asdict(meta), "generation": generation + 1, "published_at": time.time()}
         self._connection.executemany(
             "INSERT OR REPLACE INTO meta VALUES (?, ?)", [(k, str(v)) for k, v in values.items()]
         )
@@ -114,6 +110,8 @@ class SqliteWriter:
             )
             self._connection.execute("DELETE FROM spellings WHERE chunks <= 0")
             drop_changed(self._connection)
+            if self._replaces:
+                remember(self._path)
             self._connection.execute("COMMIT")
             self._connection.close()
 

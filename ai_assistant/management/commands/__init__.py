@@ -1,0 +1,1 @@
+"""The command line's commands, with the settings of the Django site."""

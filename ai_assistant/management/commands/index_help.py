@@ -1,0 +1,12 @@
+"""Index help pages: `cli.py index` with the site's settings."""
+
+from __future__ import annotations
+
+from ai_assistant.management.souffleur import SouffleurCommand
+from commands.index import index
+
+
+class Command(SouffleurCommand):
+    """Run `index`."""
+
+    command = index

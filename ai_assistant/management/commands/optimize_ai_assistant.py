@@ -1,0 +1,12 @@
+"""Switch parts of the help on and off: `cli.py optimize` with the site's settings."""
+
+from __future__ import annotations
+
+from ai_assistant.management.souffleur import SouffleurCommand
+from commands.optimize import optimize
+
+
+class Command(SouffleurCommand):
+    """Run `optimize`."""
+
+    command = optimize

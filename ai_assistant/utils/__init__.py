@@ -1,0 +1,1 @@
+"""Souffleur's functions under the names that sites import."""

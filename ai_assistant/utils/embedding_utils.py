@@ -1,0 +1,30 @@
+"""Vectors and similar passages, under the name that sites import; Django is not needed.
+
+``generate_embedding`` writes how long it took to this module's logger, at level DEBUG.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from rag.api import EMBEDDED_LINE, cosine_similarity, embedding_of, get_similar_chunks
+
+if TYPE_CHECKING:
+    from rag.types import Vectors
+
+logger = logging.getLogger(__name__)
+
+__all__ = ["cosine_similarity", "generate_embedding", "get_similar_chunks"]
+
+
+def generate_embedding(text: str) -> Vectors:
+    """Return a text's vector: (768,) float32 of length 1 with the bundled encoder.
+
+    A text without a known word gives zeros. Raises: EncoderError, ConfigError.
+    """
+    started = time.perf_counter()
+    vector = embedding_of(text)
+    logger.debug(EMBEDDED_LINE, time.perf_counter() - started)
+    return vector

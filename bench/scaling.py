@@ -1,0 +1,189 @@
+"""What an index costs by its number of chunks, on either store, with made-up pages.
+
+python bench/scaling.py [--elasticsearch URL] [--sizes 1000,10000,100000] [--json]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import resource
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+from rag import analysis
+from rag.api import index_meta, open_retriever
+from rag.diagnostics.machine import machine
+from rag.encoders import bundled_encoder
+from rag.settings import Settings
+from rag.stores import open_store
+from rag.stores.throwaway import throwaway_settings
+from rag.types import Chunk, PageRecord, Store
+
+PAGES = Path(__file__).parent.parent / "corpus"
+WORDS_A_CHUNK = 120
+CHUNKS_A_PAGE = 10
+QUESTIONS = 50
+SEED = 20_260_101
+TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Hold what one size costs on one store."""
+
+    store: str
+    chunks: int
+    write_s: float
+    size_mb: float
+    first_search_ms: float
+    p50_ms: float
+    p95_ms: float
+    one_page_s: float
+    memory_mb: float
+
+
+def main() -> None:
+    """Measure and print."""
+    options = _options()
+    costs = []
+    for size in (int(part) for part in options.sizes.split(",")):
+        for url in (None, *([options.elasticsearch] if options.elasticsearch else [])):
+            costs.append(measure(size, url))
+            print(_line(costs[-1]), file=sys.stderr, flush=True)
+    if options.json:
+        found = {"environment": machine(), "costs": [asdict(cost) for cost in costs]}
+        print(json.dumps(found, indent=2, default=str))
+
+
+def measure(size: int, url: str | None) -> Cost:
+    """Write ``size`` chunks into an empty store, then search it."""
+    with TemporaryDirectory(prefix="souffleur-scaling") as folder:
+        settings = Settings(data_dir=Path(folder), elasticsearch_url=url, timeout_s=TIMEOUT_S)
+        with throwaway_settings(settings) as own:
+            store = open_store(own)
+            start = time.monotonic()
+            _write(store, size)
+            write_s = time.monotonic() - start
+            retriever = open_retriever(own, store)
+            times = [_search_ms(retriever, question) for question in _questions()]
+            start = time.monotonic()
+            _write_one(store)
+            one_page_s = time.monotonic() - start
+            found = Cost(
+                "elasticsearch" if url else "sqlite",
+                size,
+                round(write_s, 1),
+                _size_mb(own, url),
+                round(times[0], 1),
+                round(sorted(times[1:])[len(times) // 2], 1),
+                round(sorted(times[1:])[int(len(times) * 0.95) - 1], 1),
+                round(one_page_s, 2),
+                round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+            )
+            store.close()
+            return found
+
+
+def _write(store: Store, size: int) -> None:
+    encoder = bundled_encoder()
+    writer = store.writer(index_meta(encoder), full=True)
+    chunks = _chunks()
+    for number in range(0, size, CHUNKS_A_PAGE):
+        page = list(islice(chunks, min(CHUNKS_A_PAGE, size - number)))
+        vectors = encoder.encode_passages([chunk.searched for chunk in page])
+        ids = {chunk.id: row for chunk, row in zip(page, vectors, strict=True)}
+        writer.put_page(_record(page), page, ids)
+    writer.publish()
+
+
+def _write_one(store: Store) -> None:
+    """Add one page to the index, as a run does that finds one page changed."""
+    encoder = bundled_encoder()
+    writer = store.writer(index_meta(encoder), full=False)
+    chunk = Chunk("new", "new.md", 0, "Une page neuve", (), "/new", "fr", "Une page de plus.")
+    row = encoder.encode_passages([chunk.searched])[0]
+    writer.put_page(_record([chunk]), [chunk], {chunk.id: row})
+    writer.publish()
+
+
+def _record(chunks: Sequence[Chunk]) -> PageRecord:
+    first = chunks[0]
+    ids = tuple(chunk.id for chunk in chunks)
+    return PageRecord(first.page, "/pages", first.id, first.title, first.url, "fr", ids)
+
+
+def _chunks() -> Iterator[Chunk]:
+    """Yield chunks of words drawn as often as they stand in the sample pages, and rare ones."""
+    draw = random.Random(SEED)
+    words = _words()
+    number = 0
+    while True:
+        text = " ".join(draw.choices(words, k=WORDS_A_CHUNK))
+        rare = f"{draw.choice(words)}{draw.randrange(100_000)}"  # names, codes
+        page = number // CHUNKS_A_PAGE
+        title = " ".join(draw.choices(words, k=4))
+        yield Chunk(
+            f"{number:08d}",
+            f"{page}.md",
+            number % CHUNKS_A_PAGE,
+            title,
+            (),
+            f"/{page}",
+            "fr",
+            f"{text} {rare}",
+        )
+        number += 1
+
+
+def _questions() -> list[str]:
+    draw = random.Random(SEED + 1)
+    words = [word for word in _words() if not analysis.is_stop_word(word, "fr")]
+    return [" ".join(draw.choices(words, k=draw.randint(2, 5))) for _ in range(QUESTIONS + 1)]
+
+
+def _words() -> list[str]:
+    texts = (path.read_text(encoding="utf-8") for path in sorted(PAGES.rglob("*.md")))
+    return [word for text in texts for word in analysis.words(text)]
+
+
+def _search_ms(retriever: object, question: str) -> float:
+    start = time.monotonic()
+    retriever.retrieve(question, 5, timeout_s=TIMEOUT_S)  # type: ignore[attr-defined]
+    return (time.monotonic() - start) * 1000
+
+
+def _size_mb(settings: Settings, url: str | None) -> float:
+    if url is None:
+        file = settings.data_dir / "index.sqlite3"
+        return round(file.stat().st_size / 1e6)
+    import httpx
+
+    name = settings.elasticsearch_index
+    found = httpx.get(f"{url}/{name}/_stats/store", timeout=TIMEOUT_S).json()
+    return round(found["_all"]["primaries"]["store"]["size_in_bytes"] / 1e6)
+
+
+def _line(cost: Cost) -> str:
+    return "  ".join(f"{name} {value}" for name, value in asdict(cost).items())
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--elasticsearch", metavar="URL")
+    parser.add_argument("--sizes", default="1000,10000,100000")
+    parser.add_argument("--json", action="store_true")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""Many looks at once, none of them for longer than it may take."""
+
+from __future__ import annotations
+
+import queue
+import re
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from rag.diagnostics.check import Check
+from rag.errors import HelpError
+
+SENTENCE = re.compile(r"(?<=\.) (?=[A-Z])|\n(?=Correct)")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding(Check):
+    """Name besides what `repair` can do something about: stopped, blocked or missing."""
+
+    fault: str = ""
+
+
+Look = Callable[[], Iterable[Check]]
+
+
+def failed(name: str, error: Exception, cure: str = "") -> Check:
+    """Return the check that an error means: its first sentence, then what cures it."""
+    said = str(error) or type(error).__name__
+    detail, *rest = SENTENCE.split(said, maxsplit=1)
+    return Check(name, False, detail, cure or " ".join(rest) or "python cli.py --debug doctor")
+
+
+def side_by_side(looks: Mapping[str, Look], limit_s: float) -> list[Check]:
+    """Look at everything at once, and return the checks in the order of ``looks``.
+
+    What did not end within ``limit_s`` gives a check that says so; it ends with the process.
+    """
+    done: queue.Queue[tuple[str, list[Check]]] = queue.Queue()
+    found: dict[str, list[Check]] = {}
+    for name, look in looks.items():
+        threading.Thread(target=_look, args=(name, look, done), daemon=True).start()
+    end = time.monotonic() + limit_s
+    while len(found) < len(looks):
+        try:
+            name, checks = done.get(timeout=max(0.0, end - time.monotonic()))
+        except queue.Empty:
+            break
+        found[name] = checks
+    late = {name: [_late(name, limit_s)] for name in looks}
+    return [check for checks in (late | found).values() for check in checks]
+
+
+def _look(name: str, look: Look, done: queue.Queue[tuple[str, list[Check]]]) -> None:
+    checks: list[Check] = []
+    try:
+        for check in look():
+            checks.append(check)  # noqa: PERF402 - those before an error stay
+    except HelpError as error:
+        checks.append(failed(name, error))
+    except Exception as error:
+        checks.append(Check(name, False, f"{type(error).__name__}: {error}", "see --debug"))
+    done.put((name, checks))
+
+
+def _late(name: str, limit_s: float) -> Check:
+    return Check(name, False, f"no answer within {limit_s:g} s", "run it again when it is idle")

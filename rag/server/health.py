@@ -1,0 +1,162 @@
+"""Is the process alive, and can it answer: what a load balancer and an operator ask."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+
+from rag.deadline import bounded
+from rag.desk import HelpDesk
+from rag.errors import HelpError, IndexFault, IndexMissing, SearchUnavailable
+
+CHECK_S = 0.7  # each check runs at the same time as the others
+INDEX_AGE_S = 1.0  # a check's result serves all who ask meanwhile
+MODEL_AGE_S = 5.0
+CONNECT_S = 0.4
+OLLAMA_PORT = 11_434
+MISSING = "Nothing is indexed yet. Run: python cli.py index FOLDER"
+MISMATCH = "The index was made with other settings. Run: python cli.py index --full FOLDER"
+SILENT = "The search store does not answer. Start it, or correct ELASTICSEARCH_URL."
+NO_MODEL = "The language model's server does not answer. Start it, or correct its address."
+MODEL_OFF = "Switched off by HELP_DEGRADED_MODE."
+STOPPING = "The process is about to end."
+router = APIRouter(tags=["operation"])
+
+
+class Alive(BaseModel):
+    """Say that the process answers."""
+
+    status: str = Field(examples=["ok"])
+
+
+class Check(BaseModel):
+    """Say how one thing is that answers need."""
+
+    ok: bool
+    detail: str = Field("", description="What is wrong, and the command that cures it")
+
+
+class Ready(BaseModel):
+    """Say whether questions are answered."""
+
+    ready: bool = Field(description="Whether questions are answered")
+    degraded: bool = Field(description="Whether answers are extracts, without the model")
+    checks: dict[str, Check]
+
+
+@router.get("/healthz", response_model=Alive, summary="Is the process alive")
+async def healthz() -> dict[str, str]:
+    """Answer as long as the process does, whatever it depends on."""
+    return {"status": "ok"}
+
+
+@router.get(
+    "/readyz", response_model=Ready, responses={503: {"model": Ready}}, summary="Can it answer"
+)
+async def readyz(request: Request) -> JSONResponse:
+    """Say whether questions are answered, and what is missing; within a second."""
+    checks = await checks_of(request.app.state.desk)
+    needed = ("process", "index", "search")
+    ready = all(checks[name]["ok"] for name in needed)
+    body = {"ready": ready, "degraded": not checks["model"]["ok"], "checks": checks}
+    return JSONResponse(body, 200 if ready else 503, {"Cache-Control": "no-store"})
+
+
+async def lacks(desk: HelpDesk) -> list[str]:
+    """Return what is missing, a line each."""
+    checks = await checks_of(desk)
+    return [check["detail"] for check in checks.values() if not check["ok"]]
+
+
+async def checks_of(desk: HelpDesk) -> dict[str, dict[str, Any]]:
+    """Return what answers depend on, each with ``ok`` and what is wrong with it."""
+    index, model = await asyncio.gather(
+        _checks.get("index", INDEX_AGE_S, desk, _check_index),
+        _checks.get("model", MODEL_AGE_S, desk, _check_model),
+    )
+    found = index[0] not in (SILENT,)
+    return {
+        "process": _check("" if not desk.stopping else STOPPING),
+        "settings": _check(desk.settings_fault),
+        "index": _check(index[0] if found else ""),
+        "search": _check("" if found else SILENT),
+        "model": {"ok": model[1], "detail": model[0]},
+    }
+
+
+def _check(fault: str) -> dict[str, Any]:
+    return {"ok": not fault, "detail": fault}
+
+
+Result = tuple[str, bool]
+
+
+class _Checks:
+    """Keep what was found for a while, so that asking often asks nobody else often."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, int], tuple[float, asyncio.Task[Result]]] = {}
+
+    async def get(
+        self,
+        name: str,
+        age_s: float,
+        desk: HelpDesk,
+        check: Callable[[HelpDesk], Awaitable[Result]],
+    ) -> Result:
+        key, now = (name, id(desk)), time.monotonic()
+        at, task = self._found.get(key, (0.0, None))
+        if task is None or (task.done() and now - at > age_s):
+            task = asyncio.ensure_future(check(desk))
+            self._found[key] = (now, task)
+        return await asyncio.shield(task)
+
+
+_checks = _Checks()
+
+
+async def _check_index(desk: HelpDesk) -> Result:
+    try:
+        await bounded(lambda: desk.check_index(CHECK_S), CHECK_S)
+    except IndexMissing:
+        return MISSING, False
+    except IndexFault:
+        return MISMATCH, False
+    except (SearchUnavailable, TimeoutError):
+        return SILENT, False
+    except HelpError as error:
+        return f"The index cannot be read ({type(error).__name__}).", False
+    return "", True
+
+
+async def _check_model(desk: HelpDesk) -> Result:
+    """Connect to the model's server; it may list its models and yet generate nothing."""
+    settings = desk.settings
+    if settings.degraded_mode:
+        return MODEL_OFF, True
+    names = [settings.model, *settings.fallback_models.split(",")]
+    urls = {"openai": settings.openai_url, "anthropic": settings.anthropic_url}
+    places = {
+        urls.get(n.strip().partition(":")[0], settings.ollama_url) for n in names if n.strip()
+    }
+    reached = await asyncio.gather(*map(_connects, places))
+    return ("", True) if any(reached) else (NO_MODEL, False)
+
+
+async def _connects(url: str) -> bool:
+    try:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        default = 443 if parts.scheme == "https" else OLLAMA_PORT if "://" not in url else 80
+        async with asyncio.timeout(CONNECT_S):
+            _, writer = await asyncio.open_connection(parts.hostname, parts.port or default)
+    except (OSError, ValueError):  # TimeoutError is one
+        return False
+    writer.close()
+    return True

@@ -1,0 +1,84 @@
+"""Turns of conversations in a file of their own, shared by the processes of one machine."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import orjson
+
+from rag.conversation.turns import EXPIRES_S, MOST_TURNS, Turn
+from rag.errors import SearchUnavailable
+from rag.stores.common import conversation_key
+
+SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS turns (number INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " conversation TEXT NOT NULL, at REAL NOT NULL, turn BLOB NOT NULL)",
+    "CREATE INDEX IF NOT EXISTS turns_of_conversation ON turns (conversation, number)",
+    "CREATE INDEX IF NOT EXISTS turns_by_time ON turns (at)",
+)
+READ = f"SELECT at, turn FROM turns WHERE conversation = ? ORDER BY number DESC LIMIT {MOST_TURNS}"
+TRIM = (
+    "DELETE FROM turns WHERE conversation = :key AND number NOT IN (SELECT number FROM turns"
+    f" WHERE conversation = :key ORDER BY number DESC LIMIT {MOST_TURNS})"
+)
+
+
+class SqliteTurns:
+    """Keep turns in a file. Safe between threads and processes; a connection an operation."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def turns(self, conversation_id: str, now: float, timeout_s: float) -> tuple[Turn, ...]:
+        """Return the last turns, oldest first. See `TurnStore.turns`."""
+        if not self._path.exists():
+            return ()
+        with self._opened(timeout_s) as connection:
+            rows = connection.execute(READ, (conversation_key(conversation_id),)).fetchall()
+        if not rows or rows[0][0] + EXPIRES_S <= now:
+            return ()
+        return tuple(read_turn(row[1]) for row in reversed(rows))
+
+    def add(self, conversation_id: str, turn: Turn, now: float, timeout_s: float) -> None:
+        """Append a turn; what has expired goes."""
+        key = conversation_key(conversation_id)
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._opened(timeout_s) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            # what went before is of another conversation by now
+            connection.execute("DELETE FROM turns WHERE at <= ?", (now - EXPIRES_S,))
+            connection.execute(
+                "INSERT INTO turns (conversation, at, turn) VALUES (?, ?, ?)",
+                (key, now, orjson.dumps(turn)),
+            )
+            connection.execute(TRIM, {"key": key})
+            connection.execute("COMMIT")
+
+    def close(self) -> None:
+        """Do nothing: no connection outlives its operation."""
+
+    @contextmanager
+    def _opened(self, timeout_s: float) -> Iterator[sqlite3.Connection]:
+        try:
+            connection = sqlite3.connect(self._path, timeout=timeout_s, isolation_level=None)
+            with closing(connection):
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = OFF")  # lost with the machine's power
+                connection.execute("PRAGMA secure_delete = ON")
+                for statement in SCHEMA:
+                    connection.execute(statement)
+                yield connection
+        except (sqlite3.Error, ValueError, KeyError) as error:
+            raise SearchUnavailable(
+                f"The conversations in {self._path} cannot be used ({error}). Check the disk's"
+                " space and the folder's permissions, or delete the file."
+            ) from error
+
+
+def read_turn(data: bytes) -> Turn:
+    """Return the turn that was written as JSON. Raises: ValueError, KeyError."""
+    values = orjson.loads(data)
+    return Turn(values["question"], values["contextual"], tuple(values["pages"]))
