@@ -110,8 +110,11 @@ def _text_chunk(number: int, text: str) -> Chunk:
     return Chunk(str(number), "", number, "", (), "", "", text)
 
 
-def open_retriever(settings: Settings, store: Store) -> Retriever:
-    """Open a retriever over a store, which is not asked yet. Raises: ConfigError, EncoderError."""
+def open_retriever(settings: Settings, store: Store, *, tolerant: bool = False) -> Retriever:
+    """Open a retriever over a store, which is not asked yet. Raises: ConfigError, EncoderError.
+
+    ``tolerant``: an index made by another encoder is searched by its words alone.
+    """
     reader = bundled_encoder()
     if not settings.embeddings_enabled:
         return Retriever(store, None, lexicon=reader)
@@ -123,6 +126,7 @@ def open_retriever(settings: Settings, store: Store) -> Retriever:
         reader,
         index_meta(encoder),
         CrossEncoderReader(settings.reranker_model) if settings.reranker_model else None,
+        tolerant=tolerant,
     )
 
 
@@ -132,10 +136,11 @@ def open_assistant(
     use_model: bool = True,
     warming: bool = False,
     conversations: SharedConversations | None = None,
+    tolerant: bool = False,
 ) -> Assistant:
     """Open an assistant; ``use_model`` False answers with extracts alone. Raises: as above.
 
-    ``warming``: nobody asked, so what is written counts as no miss.
+    ``warming``: nobody asked, so what is written counts as no miss. ``tolerant`` as above.
     """
     from rag.assistant import Assistant
 
@@ -143,7 +148,7 @@ def open_assistant(
     uses_model = use_model and not settings.degraded_mode
     return Assistant(
         store,
-        open_retriever(settings, store),
+        open_retriever(settings, store, tolerant=tolerant),
         open_writer(settings) if uses_model else None,
         timeout_s=settings.timeout_s,
         flight=open_flight(settings, uses_model=uses_model, warming=warming),

@@ -254,7 +254,8 @@ class HelpDesk:
             self._reading_places = None
 
     def _opened(self, settings: Settings) -> _Open:
-        return _Open(settings, open_assistant(settings, conversations=self._conversations))
+        opened = open_assistant(settings, conversations=self._conversations, tolerant=True)
+        return _Open(settings, opened)
 
     def _reload(self) -> None:
         """Open a new assistant when the settings have changed."""

@@ -17,7 +17,7 @@ from functools import lru_cache
 from rag import analysis, spelling
 from rag.cross_encoder import CrossEncoderReader
 from rag.deadline import Deadline
-from rag.errors import EncoderError, QuestionRefused
+from rag.errors import EncoderError, IndexMismatch, QuestionRefused
 from rag.reranker import Reranker, rescore
 from rag.stores.common import check_meta
 from rag.types import Chunk, Encoder, Hit, IndexMeta, Lexicon, SearchLegs, Store, Vectors
@@ -77,7 +77,8 @@ class Retriever:
 
     ``lexicon`` None leaves misspelt words as they are. ``meta``, when given, is what the index must
     say of itself: it is asked before the first search. ``cross_encoder``, when given, reads the
-    best `CROSS_READ` chunks once more.
+    best `CROSS_READ` chunks once more. ``tolerant``: an index of another encoder is searched by its
+    words until settings and index agree again, as after a change of encoder under a running server.
     """
 
     def __init__(
@@ -88,6 +89,8 @@ class Retriever:
         lexicon: Lexicon | None = None,
         meta: IndexMeta | None = None,
         cross_encoder: CrossEncoderReader | None = None,
+        *,
+        tolerant: bool = False,
     ) -> None:
         self._store = store
         self._encoder = encoder
@@ -95,6 +98,8 @@ class Retriever:
         self._lexicon = lexicon
         self._meta = meta
         self._checked_at = float("-inf")
+        self._tolerant = tolerant
+        self._other_encoder = False
         self._cross_encoder = cross_encoder
         self._cross_read_s = 0.0  # what its last reading took: it is skipped when less is left
 
@@ -138,13 +143,21 @@ class Retriever:
         if self._meta is None or time.monotonic() - self._checked_at < RECHECK_S:
             return
         found = self._store.meta(deadline.left_s())
-        if found is not None:
+        if found is None:
+            return
+        try:
             check_meta(found, self._meta)
-            self._checked_at = time.monotonic()
+            self._other_encoder = False
+        except IndexMismatch as error:
+            if not self._tolerant or found.schema != self._meta.schema:
+                raise
+            self._other_encoder = True
+            logger.warning("Only words are searched. %s", error)
+        self._checked_at = time.monotonic()
 
     def _encoded(self, question: str, deadline: Deadline) -> Vectors | None:
         """Return the question's vector; None, and words alone are searched, when there is none."""
-        if self._encoder is None:
+        if self._encoder is None or self._other_encoder:
             return None
         try:
             started = time.perf_counter()
