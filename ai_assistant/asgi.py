@@ -6,7 +6,10 @@ import asyncio
 import logging
 from typing import Any
 
-from django.urls import NoReverseMatch, reverse
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse, set_script_prefix
+from django.utils import translation
 
 from ai_assistant.serving import Application, Message, Receive, Send, Serving, close, drain, opened
 from ai_assistant.views import HANDSHAKE
@@ -85,7 +88,7 @@ async def _judged(application: Application, scope: dict[str, Any]) -> str | None
     They see a GET of the view `handshake`, with the handshake's own cookies and headers.
     """
     try:
-        path = scope.get("root_path", "") + reverse("ai_assistant:handshake")
+        path = _handshake_path(scope)
     except NoReverseMatch:
         logger.error("The urls of ai_assistant are not included: see `manage.py check`.")
         return None
@@ -117,6 +120,17 @@ async def _judged(application: Application, scope: dict[str, Any]) -> str | None
     http |= {name: scope[name] for name in SHARED if name in scope}
     await application(http, receive, send)
     return found.get("origin") if status == 204 else None
+
+
+def _handshake_path(scope: dict[str, Any]) -> str:
+    """Return the view's address in the language of those who say none. Raises: NoReverseMatch.
+
+    Among `i18n_patterns` it begins with a language, and "en-us", which stands in the settings, is
+    not always one that the site's addresses have.
+    """
+    set_script_prefix(_prefix(scope))  # as Django does with each request
+    with translation.override(translation.get_language_from_request(HttpRequest())):
+        return reverse("ai_assistant:handshake")
 
 
 def _inner_scope(scope: dict[str, Any], origin: str) -> dict[str, Any]:
@@ -160,6 +174,10 @@ async def _bridged(desk: Serving, scope: dict[str, Any], receive: Receive, send:
 
 
 def _path_in(scope: dict[str, Any]) -> str:
-    root = scope.get("root_path", "")
     path: str = scope["path"]
-    return path.removeprefix(root) if root else path
+    return path.removeprefix(_prefix(scope).rstrip("/"))
+
+
+def _prefix(scope: dict[str, Any]) -> str:
+    """Return what the site's addresses begin with, as Django sees it."""
+    return str(settings.FORCE_SCRIPT_NAME or scope.get("root_path", ""))

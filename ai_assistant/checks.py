@@ -80,8 +80,12 @@ def check_index(app_configs: Any, **kwargs: Any) -> Found:
 
 def _wrong(said: str) -> checks.Error:
     """Return what is wrong, under the names of the site's settings where it is those."""
-    named = VARIABLE.sub(lambda found: _name_in_force(found[0]), said)
-    hint = "A setting of the site gives way to the environment's, which has HELP_… and AI_… names."
+    wrong = said.partition("\nCorrect it ")[0]  # that names every place but the site's settings
+    named = VARIABLE.sub(lambda found: _name_in_force(found[0]), wrong)
+    hint = (
+        f"Correct {PREFIX}… names in the site's settings, others where they stand: environment,"
+        " .env, saved switches. The environment's win over the site's."
+    )
     return checks.Error(named, hint=hint, id="ai_assistant.E001")
 
 

@@ -87,7 +87,7 @@ def _new_application() -> FastAPI:
 
     # whose pages may ask, Django has judged: see `access`
     doors = load_server_settings().model_copy(update=NO_ORIGINS)
-    return create_app(server_settings=doors, with_demo=False)
+    return create_app(server_settings=doors, with_demo=False, channel="django")
 
 
 def _behind_proxies(app: FastAPI) -> Application:

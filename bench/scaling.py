@@ -1,6 +1,6 @@
 """What an index costs by its number of chunks, on either store, with made-up pages.
 
-python bench/scaling.py [--elasticsearch URL] [--sizes 1000,10000,100000] [--json]
+python bench/scaling.py [--elasticsearch URL] [--sizes 1000,10000,100000] [--words 120] [--json]
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ from rag.stores.throwaway import throwaway_settings
 from rag.types import Chunk, PageRecord, Store
 
 PAGES = Path(__file__).parent.parent / "corpus"
-WORDS_A_CHUNK = 120
 CHUNKS_A_PAGE = 10
 QUESTIONS = 50
 SEED = 20_260_101
@@ -57,22 +56,22 @@ def main() -> None:
     options = _options()
     costs = []
     for size in (int(part) for part in options.sizes.split(",")):
-        for url in (None, *([options.elasticsearch] if options.elasticsearch else [])):
-            costs.append(measure(size, url))
+        for url in _stores(options):
+            costs.append(measure(size, url, options.words))
             print(_line(costs[-1]), file=sys.stderr, flush=True)
     if options.json:
         found = {"environment": machine(), "costs": [asdict(cost) for cost in costs]}
         print(json.dumps(found, indent=2, default=str))
 
 
-def measure(size: int, url: str | None) -> Cost:
+def measure(size: int, url: str | None, words: int) -> Cost:
     """Write ``size`` chunks into an empty store, then search it."""
     with TemporaryDirectory(prefix="souffleur-scaling") as folder:
         settings = Settings(data_dir=Path(folder), elasticsearch_url=url, timeout_s=TIMEOUT_S)
         with throwaway_settings(settings) as own:
             store = open_store(own)
             start = time.monotonic()
-            _write(store, size)
+            _write(store, size, words)
             write_s = time.monotonic() - start
             retriever = open_retriever(own, store)
             times = [_search_ms(retriever, question) for question in _questions()]
@@ -94,10 +93,10 @@ def measure(size: int, url: str | None) -> Cost:
             return found
 
 
-def _write(store: Store, size: int) -> None:
+def _write(store: Store, size: int, words: int) -> None:
     encoder = bundled_encoder()
     writer = store.writer(index_meta(encoder), full=True)
-    chunks = _chunks()
+    chunks = _chunks(words)
     for number in range(0, size, CHUNKS_A_PAGE):
         page = list(islice(chunks, min(CHUNKS_A_PAGE, size - number)))
         vectors = encoder.encode_passages([chunk.searched for chunk in page])
@@ -122,13 +121,13 @@ def _record(chunks: Sequence[Chunk]) -> PageRecord:
     return PageRecord(first.page, "/pages", first.id, first.title, first.url, "fr", ids)
 
 
-def _chunks() -> Iterator[Chunk]:
+def _chunks(length: int) -> Iterator[Chunk]:
     """Yield chunks of words drawn as often as they stand in the sample pages, and rare ones."""
     draw = random.Random(SEED)
     words = _words()
     number = 0
     while True:
-        text = " ".join(draw.choices(words, k=WORDS_A_CHUNK))
+        text = " ".join(draw.choices(words, k=length))
         rare = f"{draw.choice(words)}{draw.randrange(100_000)}"  # names, codes
         page = number // CHUNKS_A_PAGE
         title = " ".join(draw.choices(words, k=4))
@@ -173,6 +172,12 @@ def _size_mb(settings: Settings, url: str | None) -> float:
     return round(found["_all"]["primaries"]["store"]["size_in_bytes"] / 1e6)
 
 
+def _stores(options: argparse.Namespace) -> list[str | None]:
+    both = {"sqlite": None, "elasticsearch": options.elasticsearch}
+    wanted = [options.only] if options.only else list(both)
+    return [both[name] for name in wanted if name == "sqlite" or options.elasticsearch]
+
+
 def _line(cost: Cost) -> str:
     return "  ".join(f"{name} {value}" for name, value in asdict(cost).items())
 
@@ -181,6 +186,8 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--elasticsearch", metavar="URL")
     parser.add_argument("--sizes", default="1000,10000,100000")
+    parser.add_argument("--words", type=int, default=120, help="of each chunk")
+    parser.add_argument("--only", choices=["sqlite", "elasticsearch"])
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 

@@ -51,9 +51,9 @@ def settings_page() -> str:
     return f"""{NOTE}
 # Settings
 
-Read in this order, the first that names a setting wins: environment, a Django site's settings, `.env` in
-the working folder, `switches.json` in the data folder. An empty variable counts as unset. A wrong value is refused at
-start, with its name.
+Read in this order, the first that names a setting wins: environment, a Django site's settings,
+`.env` in the working folder, `switches.json` in the data folder. An empty variable counts as unset.
+A wrong value is refused at start, with its name.
 
 | name | default | meaning | also read as |
 |---|---|---|---|

@@ -22,7 +22,7 @@ from rag.deadline import Deadline
 from rag.errors import HelpError, SearchUnavailable
 from rag.extraction.extract import extract_answer as extract_from
 from rag.prompt import Draft
-from rag.retriever import Retriever, check_length
+from rag.retriever import Retrieval, Retriever, check_length
 from rag.search import Search
 from rag.types import Answer, CompleteEvent, Event, Hit, SourcesEvent, Store
 from rag.writing.once import Writing, replayed, write_once
@@ -176,13 +176,14 @@ class Assistant:
         """Return what is found, or the answer that nothing is. Raises: SearchUnavailable…"""
         page = request.page or None
         cache_ms = _spent_ms(deadline)
-        retrieval = await self._search.retrieve(request.question, page, request.k, deadline)
-        if not gate.answers(retrieval.evidence):
+        found = await self._search.find(request.question, page, request.k, deadline, _answers)
+        retrieval = found.retrieval
+        if not _answers(retrieval):
             return nothing_found(retrieval, request.lang, deadline)
-        pages, section = await self._search.read(retrieval.hits, deadline)
-        extract = extract_from(retrieval.question or request.question, retrieval.hits, section)
+        asked = retrieval.question or request.question
+        extract = extract_from(asked, retrieval.hits, found.chunks)
         search_ms = _spent_ms(deadline)
-        return Context(request.lang, retrieval, pages, extract, deadline, search_ms, cache_ms)
+        return Context(request.lang, retrieval, found.pages, extract, deadline, search_ms, cache_ms)
 
     def _with_living_links(self, answer: Answer, timeout_s: float) -> Answer:
         """Return a kept answer without what it would name of pages that are gone since."""
@@ -193,6 +194,10 @@ class Assistant:
             see_also=tuple(page for page in answer.see_also if page in living),
             retrieved=tuple(source for source in answer.retrieved if source.page in living),
         )
+
+
+def _answers(retrieval: Retrieval) -> bool:
+    return gate.answers(retrieval.evidence)
 
 
 def _total(deadline: Deadline) -> dict[str, float]:

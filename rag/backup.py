@@ -1,5 +1,7 @@
 """Everything that Souffleur keeps, in one archive: index, kept answers, journal, saved switches.
 
+The journal's key is there too: without it, the questions to come would match none of before.
+
 The archive holds SQLite files whatever store it came from, and is restored into whatever store
 the settings name: it also carries an index from one kind of store to the other.
 """
@@ -15,12 +17,13 @@ from tempfile import TemporaryDirectory
 
 from rag.copying import Copied, OnProgress, copy_all
 from rag.errors import HelpError
+from rag.noting import KEY_FILE, make_key
 from rag.settings import SWITCHES_FILE, Settings
 from rag.stores import INDEX_FILE, JOURNAL_FILE
 
 FORMAT = "souffleur-backup 1"
 FORMAT_FILE = "FORMAT"
-FILES = (INDEX_FILE, JOURNAL_FILE, SWITCHES_FILE)
+FILES = (INDEX_FILE, JOURNAL_FILE, KEY_FILE, SWITCHES_FILE)
 
 
 def back_up(
@@ -30,8 +33,9 @@ def back_up(
     with TemporaryDirectory(prefix="souffleur-backup") as name:
         folder = Path(name)
         copied = copy_all(settings, _embedded(settings, folder), on_progress)
-        with suppress(FileNotFoundError):
-            shutil.copy(settings.data_dir / SWITCHES_FILE, folder)
+        for file in (KEY_FILE, SWITCHES_FILE):
+            with suppress(FileNotFoundError):
+                shutil.copy(settings.data_dir / file, folder)
         with _explained(archive, "written", "python cli.py backup FILE"):
             _pack(folder, archive)
     return copied
@@ -43,7 +47,8 @@ def restore(
     """Put an archive's index in the place of the present one, at once, and add the rest.
 
     The present index becomes the generation before: `Store.rollback` brings it back. Answers and
-    journal records that are there stay, saved switches are replaced. Raises: HelpError, IndexBusy.
+    journal records that are there stay, so does the journal's key; saved switches are replaced.
+    Raises: HelpError, IndexBusy.
     """
     with TemporaryDirectory(prefix="souffleur-restore") as name:
         folder = Path(name)
@@ -53,6 +58,8 @@ def restore(
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         with suppress(FileNotFoundError):
             shutil.copy(folder / SWITCHES_FILE, settings.data_dir)
+        with suppress(FileNotFoundError):
+            make_key(settings.data_dir / KEY_FILE, (folder / KEY_FILE).read_bytes())
     return copied
 
 
@@ -65,6 +72,7 @@ def _embedded(settings: Settings, folder: Path) -> Settings:
 def _pack(folder: Path, archive: Path) -> None:
     part = archive.with_name(f"{archive.name}.part")
     try:
+        part.touch(0o600)  # it holds the key
         with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as packed:
             packed.writestr(FORMAT_FILE, FORMAT)
             for name in FILES:

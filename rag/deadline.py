@@ -57,6 +57,14 @@ async def bounded(call: Callable[[], Result], timeout_s: float) -> Result:
 
     Raises: TimeoutError; what the call raises.
     """
+    future = started(call)
+    # not wait_for: in Python 3.11 it may lose a cancellation that comes with the result
+    async with asyncio.timeout(timeout_s):
+        return await future
+
+
+def started(call: Callable[[], Result]) -> asyncio.Future[Result]:
+    """Start a blocking call in a thread; return its result to come, to be awaited or cancelled."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Result] = loop.create_future()
 
@@ -79,9 +87,7 @@ async def bounded(call: Callable[[], Result], timeout_s: float) -> Result:
             loop.call_soon_threadsafe(settle, result, error)
 
     _threads.run(work)
-    # not wait_for: in Python 3.11 it may lose a cancellation that comes with the result
-    async with asyncio.timeout(timeout_s):
-        return await future
+    return future
 
 
 class _Threads:

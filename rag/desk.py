@@ -18,6 +18,7 @@ from rag.assistant import Assistant
 from rag.conversation.shared import SharedConversations
 from rag.deadline import bounded
 from rag.errors import ConfigError, HelpError, ServiceStopping
+from rag.journal import Channel
 from rag.journaling import CLOSE_S, open_journal
 from rag.noting import Question
 from rag.outcomes import Outcome, Served, Told
@@ -48,13 +49,16 @@ class _Open:
 class HelpDesk:
     """Answer askers from one index; ``place`` and ``title`` are where on the site they are.
 
-    It belongs to one event loop. Settings that were given stay; else they are read again when a
-    file of theirs changes (`cli.py optimize`), and a new assistant takes over. A file that cannot
-    be read then leaves the old ones in force.
+    ``channel`` is the way in. The desk belongs to one event loop. Settings that were given stay;
+    else they are read again when a file of theirs changes (`cli.py optimize`), and a new assistant
+    takes over. A file that cannot be read then leaves the old ones in force.
     """
 
     def __init__(
-        self, settings: Settings | None = None, load: Callable[[], Settings] = load_settings
+        self,
+        settings: Settings | None = None,
+        load: Callable[[], Settings] = load_settings,
+        channel: Channel = "http",
     ) -> None:
         self._watch = SettingsWatch(settings or load(), None if settings else load)
         self._conversations = SharedConversations(open_turn_store(self._watch.settings))
@@ -63,6 +67,7 @@ class HelpDesk:
         self._reading_places: asyncio.Task[None] | None = None
         self._leaving: set[asyncio.Task[None]] = set()
         self._all = {id(self._open): self._open}
+        self._channel = channel
         self.stopping = False
         self._journal = open_journal(self.settings)
         self.listeners: list[Callable[[Outcome], None]] = [self._keep]  # they must not block
@@ -91,10 +96,11 @@ class HelpDesk:
         title: str = "",
         conversation_id: str | None = None,
         k: int = 5,
-        channel: str = "http",
+        channel: Channel | None = None,
     ) -> AsyncGenerator[Event, None]:
-        """Yield an answer's events, the last of them `Served`; ``channel`` is the way in.
+        """Yield an answer's events, the last of them `Served`.
 
+        ``channel`` is the way in, where it is another than the desk's own.
         Raises: ServiceStopping; what `Assistant.stream` raises.
         """
         if self.stopping:
@@ -102,7 +108,7 @@ class HelpDesk:
         self._reload()
         one = self._open
         self._count(one, 1)
-        told = Told(question, channel)
+        told = Told(question, channel or self._channel)
         try:
             told.place = page = await self._page_of(place, title)
             events = one.assistant.stream(question, page=page, k=k, conversation_id=conversation_id)
@@ -128,7 +134,7 @@ class HelpDesk:
         title: str = "",
         conversation_id: str | None = None,
         k: int = 5,
-        channel: str = "http",
+        channel: Channel | None = None,
     ) -> Served:
         """Return the whole answer. Raises what `stream` raises."""
         events = self.stream(

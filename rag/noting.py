@@ -50,7 +50,7 @@ def _kept_key(path: Path) -> bytes:
     made = secrets.token_bytes(KEY_BYTES)
     try:
         if not path.exists():
-            _make_key(path, made)
+            make_key(path, made)
         kept = path.read_bytes()
     except OSError as error:
         logger.warning("The journal's key cannot be kept: %s", error)
@@ -61,8 +61,8 @@ def _kept_key(path: Path) -> bytes:
     return kept
 
 
-def _make_key(path: Path, key: bytes) -> None:
-    """Put a key where none is: whole or not at all, and never over another process's."""
+def make_key(path: Path, key: bytes) -> None:
+    """Put a key where none is: whole or not at all, and never over another's. Raises: OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

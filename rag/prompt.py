@@ -98,9 +98,13 @@ def whole_tokens(prompt: Prompt) -> int:
 @lru_cache(maxsize=TEXTS_KEPT)
 def estimate_tokens(text: str) -> int:
     """Estimate, on the safe side, the tokens of a text for a model without its tokenizer."""
-    counted = [_counted(line) for line in text.split("\n")]
-    words = sum(words for words, _ in counted) + len(counted) - 1
-    return int(words / CHARACTERS_PER_TOKEN) + sum(rest for _, rest in counted) + 1
+    lines = text.split("\n")
+    words, others = len(lines) - 1, 0
+    for line in lines:  # sums of generators take twice as long
+        letters, rest = _counted(line)
+        words += letters
+        others += rest
+    return int(words / CHARACTERS_PER_TOKEN) + others + 1
 
 
 @lru_cache(maxsize=LINES_KEPT)
@@ -135,14 +139,17 @@ def _line(text: str) -> str:
 
 def _whole(hits: Sequence[Hit], tokens: int) -> list[tuple[Hit, str]]:
     """Return all passages as they stand; nothing when they are too long together."""
-    chosen = [(hit, _whole_passage(hit.chunk)) for hit in hits]
-    fits = sum(estimate_tokens(f"[9] {text}\n") for _, text in chosen) <= tokens
-    return chosen if fits else []
+    passages = [_whole_passage(hit.chunk) for hit in hits]
+    if sum(estimate for _, estimate in passages) > tokens:
+        return []
+    return [(hit, text) for hit, (text, _) in zip(hits, passages, strict=True)]
 
 
 @lru_cache(maxsize=CHUNKS_KEPT)
-def _whole_passage(chunk: Chunk) -> str:
-    return _fenced(f"{chunk.path}\n{chunk.text}")
+def _whole_passage(chunk: Chunk) -> tuple[str, int]:
+    """Return a passage as it is sent whole, and the tokens estimated for it with its number."""
+    text = _fenced(f"{chunk.path}\n{chunk.text}")
+    return text, estimate_tokens(f"[9] {text}\n")
 
 
 def _condensed(draft: Draft, tokens: int) -> list[tuple[Hit, str]]:

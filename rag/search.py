@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 from rag.breaker import CircuitBreaker
-from rag.deadline import Deadline, bounded
+from rag.deadline import Deadline, bounded, started
 from rag.errors import HelpError, IndexFault, SearchUnavailable
 from rag.retriever import Retrieval, Retriever
 from rag.types import Chunk, Hit, PageRecord, Store
@@ -19,6 +21,18 @@ SHORTEST_S = 0.3  # of a HELP_TIMEOUT of a second; a process that has just start
 RAISE = " A process that has just started needs more: raise HELP_TIMEOUT."
 RESTING = "The search did not answer in time before: it is left alone for a few seconds."
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Hold what a search found, the pages of its hits and those they link, and the best hit's page.
+
+    ``chunks`` are that page's, in order. Nothing was read where the store did not answer.
+    """
+
+    retrieval: Retrieval
+    pages: dict[str, PageRecord]
+    chunks: list[Chunk]
 
 
 class Search:
@@ -34,39 +48,41 @@ class Search:
         with suppress(HelpError, TimeoutError):
             await bounded(lambda: self._retriever.retrieve("client", 5, timeout_s=WARM_S), WARM_S)
 
-    async def retrieve(
-        self, question: str, page: str | None, k: int, deadline: Deadline
-    ) -> Retrieval:
-        """Search. Raises: SearchUnavailable; IndexMissing, IndexMismatch."""
+    async def find(
+        self,
+        question: str,
+        page: str | None,
+        k: int,
+        deadline: Deadline,
+        answers: Callable[[Retrieval], bool],
+    ) -> Found:
+        """Search, and read the pages found where ``answers`` says that they are worth it.
+
+        Raises: SearchUnavailable; IndexMissing, IndexMismatch.
+        """
         if not self._breaker.allows():
             raise SearchUnavailable(RESTING)
         limit_s = deadline.left_s() * SHARE
         clock = Deadline(limit_s)
+        searched: list[tuple[Retrieval, Deadline]] = []
+
+        def work() -> Found:  # both in one thread: every way to one and back costs 0.1 ms
+            found = self._retriever.retrieve(question, k, page=page, timeout_s=limit_s)
+            reading = Deadline(deadline.left_s() * SHARE)
+            searched.append((found, reading))
+            return self._read(found, reading) if answers(found) else Found(found, {}, [])
+
+        call = started(work)
         try:
-            found = await bounded(
-                lambda: self._retriever.retrieve(question, k, page=page, timeout_s=limit_s),
-                limit_s,
-            )
+            found = await _awaited(call, limit_s, searched)
         except (SearchUnavailable, TimeoutError) as error:
             self._breaker.failed(clock.spent_s())
             cure = RAISE if limit_s < SHORTEST_S else ""
             raise SearchUnavailable(f"{str(error) or LATE}{cure}") from error
+        finally:
+            call.cancel()
         self._breaker.succeeded()
         return found
-
-    async def read(
-        self, hits: Sequence[Hit], deadline: Deadline
-    ) -> tuple[dict[str, PageRecord], list[Chunk]]:
-        """Return the hits' pages and those they link, and the best hit's page's chunks in order.
-
-        Nothing when the store does not answer.
-        """
-        limit_s = deadline.left_s() * SHARE
-        try:
-            return await bounded(lambda: self._read(hits, limit_s), limit_s)
-        except (SearchUnavailable, IndexFault, TimeoutError) as error:
-            logger.warning("%s", str(error) or LATE)
-            return {}, []
 
     def existing(self, pages: Sequence[str], timeout_s: float) -> set[str]:
         """Return those of the pages that are in the index; all of them when it does not answer.
@@ -78,10 +94,16 @@ class Search:
         except (SearchUnavailable, IndexFault):
             return set(pages)
 
-    def _read(
-        self, hits: Sequence[Hit], limit_s: float
+    def _read(self, retrieval: Retrieval, deadline: Deadline) -> Found:
+        try:
+            return Found(retrieval, *self._pages(retrieval.hits, deadline))
+        except (SearchUnavailable, IndexFault, TimeoutError) as error:
+            logger.warning("%s", str(error) or LATE)
+            return Found(retrieval, {}, [])
+
+    def _pages(
+        self, hits: Sequence[Hit], deadline: Deadline
     ) -> tuple[dict[str, PageRecord], list[Chunk]]:
-        deadline = Deadline(limit_s)
         ids = list(dict.fromkeys(hit.chunk.page for hit in hits))
         pages = self._store.pages(ids, deadline.left_s())
         linked = {page for record in pages.values() for page in record.see_also} - pages.keys()
@@ -91,3 +113,21 @@ class Search:
         listed = best.chunk_ids if best else ()
         chunks = self._store.chunks(listed, deadline.left_s())
         return pages, [chunks[i] for i in listed if i in chunks]
+
+
+async def _awaited(
+    call: asyncio.Future[Found], limit_s: float, searched: Sequence[tuple[Retrieval, Deadline]]
+) -> Found:
+    """Return what comes in time: all of it, or what was searched. Raises: TimeoutError…"""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(limit_s):
+            return await asyncio.shield(call)
+    if not searched:
+        raise TimeoutError
+    retrieval, reading = searched[0]
+    try:
+        async with asyncio.timeout(reading.left_s()):
+            return await asyncio.shield(call)
+    except TimeoutError:
+        logger.warning(LATE)
+        return Found(retrieval, {}, [])

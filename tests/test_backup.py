@@ -129,6 +129,20 @@ def test_a_backup_brings_everything_back(indexed: Path, tmp_path: Path) -> None:
     assert checks(code=1)["chunks"]["ok"]  # seule.md is new
 
 
+def test_the_journals_key_comes_back_where_there_is_none(indexed: Path, tmp_path: Path) -> None:
+    key, archive = tmp_path / "data" / "journal.key", tmp_path / "sauvegarde.zip"
+    key.parent.mkdir(exist_ok=True)
+    key.write_bytes(b"k" * 32)
+    call("backup", str(archive))
+    assert archive.stat().st_mode & 0o077 == 0
+    key.write_bytes(b"x" * 32)
+    call("restore", str(archive))
+    assert key.read_bytes() == b"x" * 32  # the questions noted since were hashed with it
+    key.unlink()
+    call("restore", str(archive))
+    assert key.read_bytes() == b"k" * 32 and key.stat().st_mode & 0o077 == 0
+
+
 def test_a_backup_goes_from_one_kind_of_store_to_the_other(
     indexed: Path,
     kind: str,

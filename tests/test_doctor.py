@@ -174,7 +174,17 @@ def test_a_disk_that_takes_no_more(quiet):
 def test_elasticsearch_down(quiet):
     found = diagnosis(ELASTICSEARCH_URL=unused_url())
     assert "cannot be reached" in found["elasticsearch"]["detail"]
-    assert "docker compose up -d elasticsearch" in found["elasticsearch"]["cure"]
+    for name in ("index", "cache", "elasticsearch"):
+        assert "docker compose up -d elasticsearch" in found[name]["cure"]
+
+
+@pytest.mark.parametrize("status", [200, 404])
+def test_what_answers_is_no_elasticsearch(quiet, status):
+    with ScriptedServer([reply(status, {"error": "not found"})] * 20) as server:
+        found = diagnosis(ELASTICSEARCH_URL=server.url)
+    for name in ("index", "cache", "elasticsearch"):
+        assert "is no Elasticsearch" in found[name]["detail"]
+        assert "ELASTICSEARCH_URL" in found[name]["cure"]
 
 
 def test_elasticsearch_with_a_full_disk(quiet, elasticsearch_url, index_prefix):

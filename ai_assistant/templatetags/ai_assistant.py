@@ -12,7 +12,7 @@ from django.core.handlers.asgi import ASGIRequest
 from django.forms.utils import flatatt
 from django.http import HttpRequest
 from django.template import Context
-from django.urls import reverse
+from django.urls import get_script_prefix, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -61,7 +61,7 @@ def _socket(request: HttpRequest | None) -> str:
         return str(named) if named else NO_SOCKET
     if not isinstance(request, ASGIRequest) or not socket_served():
         return NO_SOCKET
-    return f"{request.scope.get('root_path', '')}{SOCKET_PATH}"
+    return f"{get_script_prefix().rstrip('/')}{SOCKET_PATH}"
 
 
 def _token() -> str | None:

@@ -12,6 +12,7 @@ from rag.analysis import fold
 from rag.checking import facts
 from rag.checking.claim import Claim
 from rag.checking.evidence import Evidence
+from rag.checking.opposites import contradicts
 from rag.checking.passages import Passage, Unit, flat
 from rag.types import Vectors
 
@@ -179,4 +180,4 @@ def _is_opposite(part: Part, claim: Claim, rows: Sequence[int], said: frozenset[
     if best < TALKED_OF * weights.sum():
         return False
     about = zip(scores, part.passage.written, strict=True)
-    return all(facts.contradicts(said, written) for score, written in about if score >= NEAR * best)
+    return all(contradicts(said, written) for score, written in about if score >= NEAR * best)

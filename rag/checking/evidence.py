@@ -65,12 +65,12 @@ class Evidence:
     @cached_property
     def windows(self) -> tuple[Places, Places, Places]:
         """Return the first and the last unit of each window: (2, n), its passage, its start."""
-        windows = [passage.windows for passage in self.passages]
+        passages, firsts = self.passages, self.first_units
+        windows = [one.windows + first for one, first in zip(passages, firsts, strict=False)]
         sizes = [part.shape[1] for part in windows]
-        passage = numpy.repeat(numpy.arange(len(windows)), sizes)
-        columns = numpy.array(self.first_units).take(passage)
+        passage = numpy.arange(len(windows)).repeat(numpy.array(sizes))
         starts = numpy.array([0, *accumulate(sizes)][:-1], numpy.int64)
-        return numpy.concatenate(windows, axis=1) + columns, passage, starts
+        return numpy.concatenate(windows, axis=1), passage, starts
 
     def weights(self, told: Sequence[str]) -> NDArray[numpy.float64]:
         """Return the weight of each word, higher the fewer units hold it."""
@@ -111,12 +111,10 @@ class Evidence:
     def _said(self) -> tuple[Places, Places]:
         """Return the columns of words of each column of units, and where each one's begin."""
         said = [passage.said for passage in self.passages]
-        sizes = [one.columns.size for one in said]
-        columns = numpy.concatenate([one.columns for one in said])
-        starts = numpy.concatenate([one.starts for one in said])
-        firsts = numpy.repeat(self.first_words[:-1], sizes)
-        before = numpy.repeat([0, *accumulate(sizes)][:-1], [one.starts.size for one in said])
-        return columns + firsts, starts + before
+        before = accumulate((one.columns.size for one in said), initial=0)
+        columns = [one.columns + first for one, first in zip(said, self.first_words, strict=False)]
+        starts = [one.starts + count for one, count in zip(said, before, strict=False)]
+        return numpy.concatenate(columns), numpy.concatenate(starts)
 
     @cached_property
     def _encoded(self) -> list[tuple[Vectors, Vectors]]:

@@ -1,10 +1,10 @@
-"""What a sentence must not change: its numbers, names, screens, negations and opposites."""
+"""What a sentence must not change: its numbers, names, screens and negations."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import pairwise
 
@@ -81,36 +81,8 @@ NEGATORS = frozenset(
     "ne not cannot never no nothing without unable impossible pas jamais aucun aucune rien ni "
     "sans interdit interdite inutile non nor forbidden hors".split()
 )
-# roots of folded words: what stands on one side must not be answered by the other
-OPPOSITES = tuple(
-    (tuple(one.split()), tuple(other.split()))
-    for one, other in (
-        ("activ enabl", "desactiv disabl deactivat"),
-        ("cree creer creat ajout add", "supprim efface retir delet remov eras"),
-        ("avant before", "apres after"),
-        ("ouvr open", "ferme close clos"),
-        ("toujours always", "jamais never"),
-        ("augment increas hausse", "diminu decreas reduc baiss"),
-        ("maxim", "minim"),
-        ("obligat mandatory requis required", "facultat optional"),
-        ("plein pleine full", "vide vides empty"),
-        ("permi autoris allow", "interdi forbid prohibit"),
-        ("accept", "refus reject declin"),
-        ("affich show montr", "masqu cache hide hidden"),
-        ("debut begin", "fin end"),
-        ("premier premiere first", "dernier derniere last"),
-        ("automatiq automatic", "manuel manual"),
-        ("gratui free", "payan paid"),
-        ("entree entry", "sortie exit"),
-        ("ht", "ttc"),
-        ("conserv garde keep kept", "perd perdu lose lost"),
-        ("achet bought purchas", "vend vendu sold sell"),
-    )
-)
-PREFIXES = ("des", "de", "dis", "in", "im", "ir", "un", "mal")
-SHORTEST_ROOT = 4
+MEASURE_LETTERS = 4  # of what is counted: « bout » for « bouteilles »
 TEXTS_KEPT = 500  # sentences and clauses, each asked about several times in a row
-CLAUSES_KEPT = 5_000  # of passages, some 1 KB each
 
 
 def clauses(text: str) -> list[str]:
@@ -140,7 +112,7 @@ def numbers(text: str) -> set[str]:
 def measures(text: str) -> set[tuple[str, str]]:
     """Return the numbers in digits, each with the first letters of what it counts."""
     found = MEASURE.findall(CODE.sub(" ", text)) if DIGIT.search(text) else []
-    return {(_number(number), fold(unit)[:SHORTEST_ROOT]) for number, unit in found}
+    return {(_number(number), fold(unit)[:MEASURE_LETTERS]) for number, unit in found}
 
 
 def codes(text: str) -> set[str]:
@@ -208,15 +180,6 @@ def negated(text: str) -> set[str]:
     return {word for word, count in denied.items() if count >= told[word]}
 
 
-def contradicts(said: frozenset[str], written: frozenset[str]) -> bool:
-    """Say whether folded words answer one of two opposites with the other: on for off."""
-    mine, theirs = _sides_of(said), _sides_of(written)
-    if any((pair, not side) in theirs - mine and (pair, side) not in theirs for pair, side in mine):
-        return True
-    own, others = _by_root(said), _by_root(written)
-    return any(_is_flipped(word, own, others) for word in said if len(word) > SHORTEST_ROOT)
-
-
 @lru_cache(maxsize=20_000)
 def _tells(word: str) -> bool:
     return len(word) > 1 and word not in STOPS and word not in FILLER and not word.isdigit()
@@ -252,64 +215,3 @@ def _denied(clause: str) -> Iterator[str]:
 
 def _is_deniable(word: str) -> bool:
     return _tells(word) and word not in NEGATORS and word not in PAIRED
-
-
-@lru_cache(maxsize=20_000)
-def _sides(word: str) -> frozenset[tuple[int, bool]]:
-    """Return the opposites to which a folded word belongs: the pair's number, and which side."""
-    return frozenset(
-        (number, side)
-        for number, pair in enumerate(OPPOSITES)
-        for side in (False, True)
-        if any(_begins(word, root) for root in pair[side])
-    )
-
-
-def _begins(word: str, root: str) -> bool:
-    return word == root or (len(root) >= SHORTEST_ROOT and word.startswith(root))
-
-
-@lru_cache(maxsize=CLAUSES_KEPT)
-def _sides_of(told: frozenset[str]) -> frozenset[tuple[int, bool]]:
-    return frozenset().union(*map(_sides, told))
-
-
-@lru_cache(maxsize=CLAUSES_KEPT)
-def _by_root(told: frozenset[str]) -> dict[str, tuple[str, ...]]:
-    """Return words by the letters that two must have in common to be alike."""
-    found: dict[str, tuple[str, ...]] = {}
-    for word in told:
-        root = word[: SHORTEST_ROOT + 1]
-        found[root] = (*found.get(root, ()), word)
-    return found
-
-
-def _is_flipped(
-    word: str, said: Mapping[str, Sequence[str]], written: Mapping[str, Sequence[str]]
-) -> bool:
-    """Say whether a word stands on the other side with or without a prefix that denies it.
-
-    Words are given by their first letters.
-    """
-    if _has(written, word):
-        return False
-    return any(
-        _has(written, flip, longer) and not _has(said, flip, longer)
-        for flip, longer in _flips(word)
-    )
-
-
-@lru_cache(maxsize=20_000)
-def _flips(word: str) -> tuple[tuple[str, int], ...]:
-    """Return a word with each prefix and without its own; how much longer the first are."""
-    flips = [(prefix + word, len(prefix)) for prefix in PREFIXES]
-    flips += [(word.removeprefix(p), 0) for p in PREFIXES if word.startswith(p)]
-    return tuple((flip, longer) for flip, longer in flips if len(flip) > SHORTEST_ROOT)
-
-
-def _has(found: Mapping[str, Sequence[str]], word: str, longer: int = 0) -> bool:
-    alike = found.get(word[: SHORTEST_ROOT + 1])
-    if not alike:
-        return False
-    root = word[: max(len(word) - 3, SHORTEST_ROOT + 1 + longer)]
-    return any(other.startswith(root) and abs(len(other) - len(word)) <= 3 for other in alike)

@@ -14,7 +14,8 @@ from rag.deadline import Deadline, bounded
 from rag.errors import IndexFault, SearchUnavailable
 
 READ_S = 0.3
-WRITE_S = 0.15  # after an answer: who asked has it already
+WRITE_S = 1.0  # the first one makes the index; who asked has the answer already
+SLOW_S = 0.075
 Result = TypeVar("Result")
 logger = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ class SharedConversations:
     def __init__(self, store: TurnStore | None = None, memory: Conversations | None = None) -> None:
         self._store = store
         self._memory = memory or Conversations()
-        self._breaker = CircuitBreaker(failures=1, slow_s=WRITE_S / 2)
+        self._breaker = CircuitBreaker(failures=1, slow_s=SLOW_S)
 
     async def turns(self, conversation_id: str | None) -> tuple[Turn, ...]:
         """Return the turns of a conversation, oldest first. Raises: QuestionRefused for its id."""
@@ -60,7 +61,10 @@ class SharedConversations:
             result = await bounded(ask, limit_s)
         except (SearchUnavailable, IndexFault, TimeoutError) as error:
             self._breaker.failed(clock.spent_s())
-            logger.warning("Conversations are kept in this process for now: %s", error)
+            logger.warning(
+                "Conversations are kept in this process for now: %s",
+                str(error) or f"the store took longer than {limit_s:g} s",
+            )
             return otherwise
         self._breaker.succeeded()
         return result

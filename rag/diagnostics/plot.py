@@ -52,7 +52,7 @@ def plot(figures: Mapping[str, Any], path: Path) -> None:
     for name, shift in {"p95": 0.2, "p50": -0.2}.items():
         values = [spread[name] for spread in rows.values()]
         bars = axes.barh([p + shift for p in places], values, 0.38, color=COLOURS[name], label=name)
-        axes.bar_label(bars, fmt="%.3g", padding=3, fontsize=7)
+        axes.bar_label(bars, fmt=_number, padding=3, fontsize=7)
     axes.set_yticks(list(places), list(rows))
     axes.invert_yaxis()
     axes.set_xscale("log")
@@ -85,6 +85,11 @@ def spreads(figures: Mapping[str, Any]) -> dict[str, Mapping[str, float]]:
     for way, one in ((figures.get("retrieval") or {}).get("ways") or {}).items():
         found[f"search, {way}"] = one["question_ms"]
     return {label: spread for label, spread in found.items() if spread and spread["p50"] > 0}
+
+
+def _number(value: float) -> str:
+    """Return three digits, and never an exponent."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _title(environment: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ from rag import analysis
 from rag.lexicon import ANTONYMS, NEAR, SYNONYMS
 
 HEADINGS_KEPT = 2_000
+STEMS_KEPT = 20_000
 INFINITIVE = re.compile(r"\w{2,}(?:er|ir|[dtiv]re|[npl]cre|ompre|clure)")
 PARTICIPLE = re.compile(r"\w+(?:ée?s?|ed)")
 SPOKEN = re.compile(
@@ -40,13 +41,17 @@ class Named(IntEnum):
     SAME_VERB = 5
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Action:
-    """Hold the stem of a verb, those that mean the same, and those that mean the opposite."""
+    """Hold the stem of a verb, those that mean the same, and those that mean the opposite.
+
+    ``bare`` are the stem and those that mean the same, with and without a prefix that undoes.
+    """
 
     stem: str
     alike: frozenset[str]
     opposite: frozenset[str]
+    bare: frozenset[str]
 
 
 def action_asked(question: str) -> Action | None:
@@ -73,17 +78,24 @@ def named(heading: str, lang: str, action: Action) -> Named:
 
     Its verbs tell, then the nouns of actions; a participle (« un client archivé ») names a state.
     """
-    verbs = [analysis.stem(verb, lang) for verb in _verbs(heading, lang)]
-    found = [_compared(stem, action) for stem in verbs]
-    if found and max(found) > Named.OTHER:
-        return max(found)
-    if found:
-        return min(found)
-    told = [word for word in analysis.words(heading) if not PARTICIPLE.fullmatch(word)]
-    nouns = [_compared(analysis.stem(word, lang), action) for word in told]
+    verbs, others = _said(heading, lang)
+    if verbs:
+        found = [_compared(stem, action) for stem in verbs]
+        best = max(found)
+        return best if best > Named.OTHER else min(found)
+    nouns = [_compared(stem, action) for stem in others]
     if max(nouns, default=Named.NOTHING) > Named.OTHER:
         return Named.NOUN
     return Named.OPPOSITE if Named.OPPOSITE in nouns else Named.NOTHING
+
+
+@lru_cache(maxsize=HEADINGS_KEPT)
+def _said(heading: str, lang: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the stems of a heading's verbs, and where it has none those of its other words."""
+    verbs = tuple(analysis.stem(verb, lang) for verb in _verbs(heading, lang))
+    told = () if verbs else analysis.words(heading)
+    nouns = (analysis.stem(word, lang) for word in told if not PARTICIPLE.fullmatch(word))
+    return verbs, tuple(nouns)
 
 
 def _verbs(heading: str, lang: str) -> list[str]:
@@ -110,20 +122,16 @@ def _is_verb(word: str, lang: str) -> bool:
 
 
 def _compared(stem: str, action: Action) -> Named:
-    meant = (action.stem, *action.alike)
-    if stem in meant:
-        return Named.SAME_VERB if stem == action.stem else Named.VERB
-    undone = any(_undoes(stem, other) for other in meant)
+    if stem == action.stem:
+        return Named.SAME_VERB
+    if stem in action.alike:
+        return Named.VERB
+    # one but for a prefix that undoes: activ-, desactiv-, reactiv-
+    undone = not _without_prefix(stem).isdisjoint(action.bare)
     return Named.OPPOSITE if undone or stem in action.opposite else Named.OTHER
 
 
-def _undoes(one: str, other: str) -> bool:
-    """Say whether two stems are one but for a prefix that undoes: activ-, desactiv-, reactiv-."""
-    bare_one, bare_other = _without_prefix(one), _without_prefix(other)
-    return one != other and not bare_one.isdisjoint(bare_other)
-
-
-@cache
+@lru_cache(maxsize=STEMS_KEPT)
 def _without_prefix(stem: str) -> frozenset[str]:
     cut = (stem.removeprefix(prefix) for prefix in UNDOING)
     return frozenset({stem, *(rest for rest in cut if len(rest) > 3)})
@@ -141,7 +149,9 @@ def _action(verb: str, lang: str) -> Action:
                 # how the other language says it
                 alike |= here if lang == "en" else set()
     opposite |= _synonyms(opposite, "fr") | _synonyms(opposite, "en")
-    return Action(stem, frozenset(alike - {stem}), frozenset(opposite - alike))
+    alike -= {stem}
+    bare = _without_prefix(stem).union(*map(_without_prefix, alike))
+    return Action(stem, frozenset(alike), frozenset(opposite - alike - {stem}), bare)
 
 
 def _synonyms(stems: Iterable[str], lang: str) -> set[str]:

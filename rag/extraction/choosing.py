@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise
 
@@ -69,7 +68,10 @@ def _without_steps(section: Section) -> Section:
 
 
 def _raised(section: Section, more: float) -> Section:
-    return replace(section, overall=tuple(score + more for score in section.overall))
+    if not more:
+        return section
+    raised = tuple([score + more for score in section.overall])
+    return Section(section.chunks, section.units, section.within, raised)
 
 
 @lru_cache(maxsize=READINGS_KEPT)

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from fastapi import FastAPI
 
 from rag.desk import HelpDesk
+from rag.journal import Channel
 from rag.server import (
     admin,
     completions,
@@ -39,10 +40,11 @@ def create_app(
     server_settings: ServerSettings | None = None,
     *,
     with_demo: bool = True,
+    channel: Channel = "http",
 ) -> FastAPI:
-    """Return the application. Raises: ConfigError."""
+    """Return the application; ``channel`` is what the journal calls it. Raises: ConfigError."""
     doors = server_settings or load_server_settings()
-    desk = HelpDesk(settings)
+    desk = HelpDesk(settings, channel=channel)
     app = FastAPI(
         title="Souffleur",
         description=DESCRIPTION,

@@ -13,8 +13,9 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rag.server.problems import Problem, problem_response
-from rag.server.settings import BODY_S, DEEPEST_JSON, MOST_BODY_BYTES
+from rag.server.settings import BODY_S, DEEPEST_JSON, MOST_BODY_BYTES, MOST_CHAT_BYTES
 
+CHAT_PATH = "/v1/chat/completions"
 STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)  # one that never ends is one
 BRACKETS = re.compile(rb"[\[{]|[\]}]")
 JSON_TYPES = re.compile(r"application/(?:[\w.-]+\+)?json\s*(?:;.*)?", re.IGNORECASE)
@@ -33,7 +34,7 @@ class BoundedBodies:
             await self._app(scope, receive, send)
             return
         try:
-            body = await asyncio.wait_for(_read(headers, receive), BODY_S)
+            body = await asyncio.wait_for(_read(headers, receive, _most(scope["path"])), BODY_S)
             _check(headers, body)
         except ConnectionResetError:
             return  # nobody is there to be answered
@@ -55,10 +56,14 @@ def depth(body: bytes) -> int:
     return deepest
 
 
-async def _read(headers: Headers, receive: Receive) -> bytes:
+def _most(path: str) -> int:
+    return MOST_CHAT_BYTES if path.endswith(CHAT_PATH) else MOST_BODY_BYTES
+
+
+async def _read(headers: Headers, receive: Receive, most: int) -> bytes:
     """Return the whole body. Raises: Problem 413, ConnectionResetError when the client left."""
     said = headers.get("content-length", "0")
-    if said.isdecimal() and (len(said) > 15 or int(said) > MOST_BODY_BYTES):
+    if said.isdecimal() and (len(said) > 15 or int(said) > most):
         raise Problem(413, "too_long")
     parts: list[bytes] = []
     size = 0
@@ -68,7 +73,7 @@ async def _read(headers: Headers, receive: Receive) -> bytes:
             raise ConnectionResetError
         parts.append(message.get("body", b""))
         size += len(parts[-1])
-        if size > MOST_BODY_BYTES:
+        if size > most:
             raise Problem(413, "too_long")
         if not message.get("more_body", False):
             return b"".join(parts)

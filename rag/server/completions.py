@@ -41,7 +41,7 @@ class Part(BaseModel):
 
     model_config = ConfigDict(extra="allow")
     type: str
-    text: str = ""
+    text: str | None = None
 
 
 class Message(BaseModel):
@@ -55,7 +55,7 @@ class Message(BaseModel):
     def text(self) -> str:
         """Return what the message says."""
         if isinstance(self.content, list):
-            return "\n".join(part.text for part in self.content if part.type == "text")
+            return "\n".join(part.text or "" for part in self.content if part.type == "text")
         return self.content or ""
 
 
@@ -104,6 +104,14 @@ class ModelList(BaseModel):
 async def models() -> ModelList:
     """Name the models that can be asked."""
     return ModelList(data=[ModelCard()])
+
+
+@router.get("/models/{name}", dependencies=[Depends(admit)])
+async def model(name: str) -> ModelCard:
+    """Describe a model. Raises: Problem 404 for another one's name."""
+    if name != MODEL:
+        raise Problem(404, "not_found")
+    return ModelCard()
 
 
 @router.post("/chat/completions", dependencies=[Depends(admit)], response_model=dict[str, Any])

@@ -103,8 +103,7 @@ class Connection:
     def let_go(self, conversation: Conversation) -> None:
         """Hear no more of a conversation."""
         self._heard.discard(conversation)
-        if conversation.listener is self:
-            conversation.listener = None
+        conversation.listeners.discard(self)
 
     async def _read(self) -> None:
         while self._close_code is None:
@@ -163,7 +162,7 @@ class Connection:
 
     def _resume(self, resume: Resume) -> None:
         conversation = self._find(resume.conversation_id)
-        missed = conversation.replay.after(resume.after) if conversation else None
+        missed = conversation.missed(resume) if conversation else None
         if conversation is None or missed is None:
             self._refuse("unknown_conversation", resume.conversation_id)
             return
@@ -172,11 +171,8 @@ class Connection:
             self.tell(numbered, conversation)
 
     def _hear(self, conversation: Conversation) -> None:
-        """Be told what the conversation says; whoever was told before is told no more."""
-        before = conversation.listener
-        if isinstance(before, Connection) and before is not self:
-            before.let_go(conversation)
-        conversation.listener = self
+        """Be told what the conversation says; a tab that was duplicated hears the same."""
+        conversation.listeners.add(self)
         self._heard.add(conversation)
 
     def _find(self, name: str) -> Conversation | None:

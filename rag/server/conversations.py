@@ -17,7 +17,7 @@ from uuid import uuid4
 from rag.analysis import question_language
 from rag.desk import HelpDesk, Served
 from rag.errors import HelpError, QuestionRefused
-from rag.server.incoming import Ask
+from rag.server.incoming import Ask, Resume
 from rag.server.rendering import event_message
 from rag.server.replay import Numbered, Replay
 from rag.server.wording import detail
@@ -42,7 +42,7 @@ class Conversation:
         self.key = key
         self.resumable = resumable
         self.replay = Replay()
-        self.listener: Listener | None = None
+        self.listeners: set[Listener] = set()
         self.exchange: Exchange | None = None
 
     @property
@@ -62,8 +62,16 @@ class Conversation:
     def tell(self, message: dict[str, Any], *, first: bool = False) -> None:
         """Number a message, keep it, and tell whoever listens."""
         numbered = self.replay.add({**message, "conversation_id": self.name}, first=first)
-        if self.listener is not None:
-            self.listener.tell(numbered, self)
+        for listener in list(self.listeners):
+            listener.tell(numbered, self)
+
+    def missed(self, resume: Resume) -> list[Numbered] | None:
+        """Return what a client has not heard; None when that is unknown, or nothing will come."""
+        if resume.series not in ("", self.replay.series):
+            return None
+        missed = self.replay.after(resume.after)
+        lost = resume.waiting and not missed and not self.answering
+        return None if lost else missed
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,7 @@ class Hub:
         exchange = conversation.exchange
 
         def give_up() -> None:
-            if conversation.listener is None and conversation.exchange is exchange:
+            if not conversation.listeners and conversation.exchange is exchange:
                 conversation.stop()
 
         asyncio.get_running_loop().call_later(GRACE_S, give_up)

@@ -58,11 +58,17 @@ class Stop(_Frame):
 
 
 class Resume(_Frame):
-    """Send again what came after a number, and what is still to come."""
+    """Send again what came after a number, and what is still to come.
+
+    Numbers are those of one ``series``: another process, or one started anew, counts by itself.
+    Who is ``waiting`` for an answer is told when none is under way: the question was lost.
+    """
 
     type: Literal["resume"]
     conversation_id: Id
     after: Annotated[int, Field(ge=0, le=HIGHEST_SEQ)]
+    series: str = ""
+    waiting: bool = False
 
 
 class Warm(_Frame):

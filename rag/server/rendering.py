@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from rag.messages import code_of
 from rag.types import ChunkEvent, CompleteEvent, Event, SourcesEvent
 
 
 def answer_body(served: CompleteEvent) -> dict[str, Any]:
-    """Return an answer as the help endpoint sends it."""
+    """Return an answer as the help endpoint sends it; ``reason_code`` is its reason's name."""
     body = asdict(served)
-    return {**body.pop("answer"), **body}
+    return {**body.pop("answer"), "reason_code": code_of(served.answer.reason), **body}
 
 
 def event_message(event: Event) -> dict[str, Any]:

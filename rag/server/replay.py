@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
@@ -31,13 +32,14 @@ class Replay:
 
     def __init__(self) -> None:
         self.last = 0
+        self.series = secrets.token_hex(4)
         self.bytes = 0
         self._kept: deque[Numbered] = deque()
 
     def add(self, message: dict[str, object], *, first: bool = False) -> Numbered:
         """Return a message with its number; the earliest ones are dropped for want of room."""
         self.last += 1
-        text = orjson.dumps({**message, "seq": self.last}).decode()
+        text = orjson.dumps({**message, "seq": self.last, "series": self.series}).decode()
         numbered = Numbered(self.last, text, first)
         self._kept.append(numbered)
         self.bytes += len(text)

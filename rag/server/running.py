@@ -190,7 +190,8 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
             " --host 127.0.0.1, or 0.0.0.0 for all."
         ) from None
     family, _, _, _, address = min(found, key=lambda info: info[0] != socket.AF_INET)
-    with socket.socket(family, socket.SOCK_STREAM) as listener:
+    # named a TCP socket: asyncio sends small messages at once (TCP_NODELAY) on no other
+    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         if os.name == "posix":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

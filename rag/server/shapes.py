@@ -89,6 +89,10 @@ class AnswerBody(BaseModel):
     reason: str | None = Field(
         description="Why the text is an extract, in the question's language", examples=[None]
     )
+    reason_code: str | None = Field(
+        description="Name of that reason in any language: off, late, busy, unreachable…",
+        examples=[None],
+    )
     sources: list[SourceBody] = Field(description="What the text rests on")
     retrieved: list[SourceBody] = Field(description="What the search found")
     actions: list[ActionBody] = Field(description="Screens of the site to go to")

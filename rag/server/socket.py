@@ -4,11 +4,13 @@ Frames are JSON text. A client sends
 
 - ``{type: "message", conversation_id, content, page?, title?}``
 - ``{type: "stop", conversation_id}``
-- ``{type: "resume", conversation_id, after}``: the messages numbered above ``after``
+- ``{type: "resume", conversation_id, after, series?, waiting?}``: the messages numbered above
+  ``after``; ``waiting``: for an answer, so that ``unknown_conversation`` says when none will come
 - ``{type: "warm"}``
 
 and is sent ``message_sources``, ``message_chunk`` …, ``message_complete`` or ``error``, numbered by
-``seq`` in their conversation: 1, 2, 3… over its questions. An error without it refuses a frame.
+``seq`` in their conversation: 1, 2, 3… over its questions, anew with another ``series`` where
+another process answers. An error without them refuses a frame.
 Chunks joined are the complete message's content, unless it has a reason, answers nothing or was
 stopped: its content then replaces them. A conversation whose id has fewer than 16 characters is
 known to its connection alone.

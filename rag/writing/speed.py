@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import orjson
@@ -27,6 +27,7 @@ FEWEST_OUTPUT_TOKENS = 4
 SHORTEST_S = 0.0005
 STALE_S = 600.0  # the machine may have been busy then: it is tried anew
 OUTPUT_SHARE = 0.5  # of the prompt's speed, while the output's own is not known
+WRITE_EVERY_S = 5.0
 logger = logging.getLogger(__name__)
 
 
@@ -92,12 +93,17 @@ class Speed:
 
 
 class SpeedBook:
-    """Keep the speed of each model, in memory and in a file that may be lost without harm."""
+    """Keep the speed of each model, in memory and in a file that may be lost without harm.
+
+    The file is written at the first change, then every few seconds at most, and by `flush`.
+    """
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
         self._lock = threading.Lock()
         self._speeds: dict[str, Speed] | None = None
+        self._written = -WRITE_EVERY_S
+        self._unwritten = False
 
     def of(self, model: str) -> Speed:
         """Return the speed of a model."""
@@ -109,21 +115,30 @@ class SpeedBook:
         with self._lock:
             speeds = self._all()
             speeds[model] = changed(speeds.get(model, Speed()))
-            self._write({name: asdict(speed) for name, speed in speeds.items()})
+            self._unwritten = True
+            if time.monotonic() - self._written >= WRITE_EVERY_S:
+                self._write(speeds)
+
+    def flush(self) -> None:
+        """Write what was changed since the file was written."""
+        with self._lock:
+            if self._unwritten:
+                self._write(self._all())
 
     def _all(self) -> dict[str, Speed]:
         if self._speeds is None:
             self._speeds = _read(self._path) if self._path else {}
         return self._speeds
 
-    def _write(self, values: dict[str, dict[str, float]]) -> None:
+    def _write(self, speeds: dict[str, Speed]) -> None:
+        self._written, self._unwritten = time.monotonic(), False
         if self._path is None:
             return
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=FILE)
             with os.fdopen(handle, "wb") as file:
-                file.write(orjson.dumps(values))
+                file.write(orjson.dumps(speeds))
             Path(name).replace(self._path)
         except OSError as error:
             logger.debug("The model's speed is not kept: %s", error)

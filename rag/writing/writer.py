@@ -112,9 +112,10 @@ class Writer:
         return await asyncio.wrap_future(self._probe(self._warm_up(), "loading"))
 
     async def close(self) -> None:
-        """End the probes that are under way."""
+        """End the probes that are under way; write what was learnt of the model's speed."""
         for probe in list(self._probes):
             await probe.cancel()
+        self._speeds.flush()
 
     async def _take_slot(self, deadline: Deadline) -> None:
         if len(self._probes) >= self._count and self._reason == "resting":

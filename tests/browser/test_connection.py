@@ -11,7 +11,7 @@ from tests.browser.asking import QUESTION, WAIT_MS
 from tests.browser.conftest import PATIENT
 from tests.server.running import serving
 
-GIVE_UP_MS = 60_000  # after six tries, each later than the one before
+GIVE_UP_MS = 120_000  # after fifteen tries, about a minute
 LONG = "Comment enregistrer un paiement ?"
 
 
@@ -76,6 +76,47 @@ def test_offline_is_told_and_the_question_leaves_by_itself(asker):
     asker.picture("offline")
     asker.page.context.set_offline(False)
     asker.await_answer()
+
+
+def test_another_process_counts_its_messages_by_itself(asker):
+    asker.open()
+    asker.ask(QUESTION)
+    asker.await_answer()
+    asker.page.evaluate(
+        """() => {
+          const kept = JSON.parse(sessionStorage.souffleur);
+          sessionStorage.souffleur = JSON.stringify({ ...kept, seq: 1000, series: "another" });
+        }"""
+    )
+    asker.visit("/")
+    asker.ask("et pour le supprimer ?")
+    asker.await_answer()
+    expect(asker.entry.locator(".sources li").first).to_be_visible()
+
+
+def test_a_whole_document_pasted_is_told_to_be_too_long(asker):
+    asker.open()
+    asker.ask(QUESTION)
+    asker.await_answer()
+    asker.page.evaluate("souffleur.ask('é'.repeat(200000))")
+    expect(asker.entry.locator(".error")).to_contain_text("trop longue")
+    asker.ask("et pour le supprimer ?")
+    asker.await_answer()
+    expect(asker.entry.locator(".sources li").first).to_be_visible()
+
+
+def test_without_cookies_and_without_a_websocket_the_answer_comes(new_asker, site):
+    asker = new_asker(site)
+    asker.page.add_init_script(
+        """Object.defineProperty(Document.prototype, "cookie", {
+          get() { throw new DOMException("sandboxed", "SecurityError"); } });
+        window.WebSocket = class { constructor() { throw new Error("none"); } };"""
+    )
+    asker.visit("/")
+    asker.open()
+    asker.ask(QUESTION)
+    asker.await_answer()
+    expect(asker.entry.locator(".sources li").first).to_be_visible()
 
 
 def test_a_server_killed_in_the_middle_of_an_answer_and_started_again(

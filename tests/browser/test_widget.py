@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 from tests.browser.asking import QUESTION, WAIT_MS
 from tests.browser.conftest import FAST, TYPING
 from tests.scripted import wait_until
+from tests.server.running import serving
 
 
 def frames(asker, kind="message"):
@@ -271,3 +272,17 @@ def test_a_suggested_question_is_asked(asker):
     asker.page.get_by_role("button", name="Mot de passe oublié").click()
     asker.await_answer()
     expect(asker.entry.locator(".sources")).to_contain_text("mot de passe")
+
+
+def test_where_no_model_is_wanted_an_extract_is_no_fault(new_asker, tmp_path, corpus_folder):
+    settings = {"HELP_DATA_DIR": tmp_path / "souffleur", "HELP_DEGRADED_MODE": "true"}
+    with serving(corpus_folder, **settings) as running:
+        asker = new_asker(running)
+        asker.visit("/")
+        asker.open()
+        asker.ask(QUESTION)
+        asker.await_answer()
+        expect(asker.entry.locator(".label")).to_have_text("Extrait de l’aide")
+        expect(asker.entry.locator(".note")).to_have_count(0)
+        expect(asker.entry.get_by_role("button", name="Réessayer")).to_have_count(0)
+        asker.page.goto("about:blank")

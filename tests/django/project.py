@@ -21,6 +21,7 @@ from tests.server.running import START_S, STOP_S, Running, answers
 
 ROOT = Path(__file__).parent.parent.parent
 COMMAND_S = 120.0
+PAGE = "/page/"
 LISTENS = re.compile(r"http://127\.0\.0\.1:(\d+)")
 SETTINGS = """
 INSTALLED_APPS += ["ai_assistant"]
@@ -48,6 +49,11 @@ def page(request):
     return HttpResponse(Template(text).render(RequestContext(request)))
 
 urlpatterns = [path("api/help/", include("ai_assistant.urls")), path("page/", page)]
+"""
+LANGUAGES = """
+from django.conf.urls.i18n import i18n_patterns
+from site1 import urls
+urlpatterns = i18n_patterns(*urls.urlpatterns)
 """
 ASGI = """
 from ai_assistant.asgi import with_help
@@ -79,7 +85,8 @@ def make_project(folder: Path, pages: Path) -> Path:
     folder.mkdir()
     made = [sys.executable, "-m", "django", "startproject", "site1", "."]
     subprocess.run(made, cwd=folder, check=True, timeout=COMMAND_S)
-    for name, text in (("settings", SETTINGS), ("asgi", ASGI), ("urls", ""), ("rules", RULES)):
+    written = {"settings": SETTINGS, "asgi": ASGI, "rules": RULES, "languages": LANGUAGES}
+    for name, text in written.items():
         with (folder / "site1" / f"{name}.py").open("a", encoding="utf-8") as file:
             file.write(text)
     (folder / "site1" / "urls.py").write_text(URLS, encoding="utf-8")
@@ -122,17 +129,17 @@ def wsgi(project: Path, **settings: object) -> Iterator[Running]:
 
 
 @contextmanager
-def asgi(project: Path, **settings: object) -> Iterator[Running]:
-    """Serve the project by uvicorn, with WebSockets."""
+def asgi(project: Path, first: str = PAGE, **settings: object) -> Iterator[Running]:
+    """Serve the project by uvicorn, with WebSockets; it is ready when ``first`` answers."""
     port = _free_port()
     command = ["-m", "uvicorn", "site1.asgi:application", "--port", str(port)]
-    with _served(project, command, port, settings) as running:
+    with _served(project, command, port, settings, first) as running:
         yield running
 
 
 @contextmanager
 def _served(
-    project: Path, command: list[str], port: int, settings: dict[str, object]
+    project: Path, command: list[str], port: int, settings: dict[str, object], first: str = PAGE
 ) -> Iterator[Running]:
     log_file = project / f"served-{port}.log"
     with log_file.open("wb") as log:
@@ -146,7 +153,7 @@ def _served(
     url = f"http://127.0.0.1:{port}"
     running = Running(url, process, project / ".souffleur", log_file)
     try:
-        ended = wait_until(lambda: process.poll() is not None or answers(f"{url}/page/"), START_S)
+        ended = wait_until(lambda: process.poll() is not None or answers(url + first), START_S)
         assert ended and process.poll() is None, running.log()
         yield running
     finally:

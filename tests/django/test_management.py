@@ -25,6 +25,7 @@ CHECKS = {
         [
             "ai_assistant.E001",
             "AI_ASSISTANT_CACHE_TIMEOUT = 'soon'",
+            "Correct AI_ASSISTANT_… names in the site's settings",
             "AI_ASSISTANT_RATE_LIMIT = 'often'",
             "ai_assistant.W001",
             "Did you mean AI_ASSISTANT_TIMEOUT?",
@@ -156,6 +157,13 @@ class Help(SimpleTestCase):
     )
     done = manage(project, "test")
     assert done.returncode == 0 and "Ran 4 tests" in done.stderr, done.stderr
+
+
+def test_the_script_is_sent_where_a_site_asks_for_a_login(project: Path) -> None:
+    asked = "print(Client().get('/api/help/widget.js').status_code)"
+    guard = "MIDDLEWARE + ['django.contrib.auth.middleware.LoginRequiredMiddleware']"
+    shell = ("shell", "-c", f"from django.test import Client; {asked}")
+    assert manage(project, *shell, SITE_MIDDLEWARE=guard).stdout.endswith("200\n")
 
 
 def test_the_functions_of_sites_need_no_django_and_log_their_time(tmp_path: Path) -> None:

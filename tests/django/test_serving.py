@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,10 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from bench.office_server import Machine
+from rag.copying import EVER
+from rag.journal import Asked
+from rag.journaling import recorded
+from rag.settings import Settings
 from tests import office
 from tests.django.project import asgi
 from tests.scripted import wait_until
@@ -47,6 +52,17 @@ def test_a_question_is_answered_with_the_servers_body(site: Running) -> None:
     assert "Nouveau client" in body["text"] and body["lang"] == "fr"
     assert body["page_effective"] == "clients/creer.md" and body["conversation_id"] == "c"
     assert body["pages"]["clients/creer.md"]["title"] == "Créer un client"
+
+
+def test_the_journal_says_that_it_came_through_django(under_wsgi: Running) -> None:
+    answer_id = ask(under_wsgi).json()["answer_id"]
+    settings = Settings(data_dir=under_wsgi.data_dir)
+
+    def noted() -> list[str]:
+        found = (one for one in recorded(settings, *EVER) if isinstance(one, Asked))
+        return [one.channel for one in found if one.answer_id == answer_id]
+
+    assert wait_until(noted, WAIT_S) and noted() == ["django"]
 
 
 def test_feedback_on_an_answer_is_taken(site: Running) -> None:
@@ -126,6 +142,23 @@ def test_a_conversation_over_the_socket(under_asgi: Running) -> None:
     assert "Nouveau client" in first[-1]["content"]
     assert second[-1]["page_effective"] == "clients/fusionner.md"
     assert second[0]["seq"] == first[-1]["seq"] + 1
+
+
+def test_a_site_under_a_prefix_with_a_language_in_its_addresses(project: Path) -> None:
+    locale = "MIDDLEWARE[:2] + ['django.middleware.locale.LocaleMiddleware'] + MIDDLEWARE[2:]"
+    addresses = {
+        "SITE_ROOT_URLCONF": "'site1.languages'",
+        "SITE_FORCE_SCRIPT_NAME": "'/app'",
+        "SITE_MIDDLEWARE": locale,
+    }
+    with asgi(project, first="/app/en/page/", **addresses) as site:
+        page = httpx.get(f"{site.url}/app/fr/page/", timeout=WAIT_S).text
+        assert 'data-query="/app/fr/api/help/query"' in page
+        assert 'data-socket="/app/ws/ai_assistant/"' in page
+        for prefix in ("/app", ""):  # some proxies take it away
+            with asking(replace(site, url=f"{site.url}{prefix}"), origin=site.url) as asker:
+                asker.ask()
+                assert asker.until()[-1]["type"] == "message_complete"
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", None])

@@ -14,7 +14,12 @@ from rag.server.bodies import depth
 from rag.server.keys import caller_allowed, mint_token, same, subprotocol, token_good
 from rag.server.limits import Limiter, client_of
 from rag.server.origins import origin_allowed
-from rag.server.settings import MOST_BODY_BYTES, ServerSettings, load_server_settings
+from rag.server.settings import (
+    MOST_BODY_BYTES,
+    MOST_CHAT_BYTES,
+    ServerSettings,
+    load_server_settings,
+)
 from rag.server.wording import preferred_language
 from tests.commands import CLI
 from tests.server.doors import (
@@ -343,6 +348,12 @@ def test_long_body_is_refused_before_it_is_sent(open_server):
         fastest = min(fastest, time.monotonic() - start)
         assert is_problem(said, 413, "too_long")
     assert fastest < 0.05
+
+
+def test_a_whole_conversation_has_a_bound_of_its_own(open_server):
+    head = HEAD.replace(QUERY.encode(), b"/v1/chat/completions")
+    said = send(open_server.url, head + b"Content-Length: %d\r\n\r\n" % (MOST_CHAT_BYTES + 1))
+    assert said.status == 413 and b"too_long" in said.body
 
 
 def test_body_without_end_is_refused_at_the_limit(open_server):

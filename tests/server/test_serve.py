@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import threading
@@ -11,6 +12,7 @@ from contextlib import suppress
 import psutil
 import pytest
 
+from rag.server.running import listening
 from tests.commands import souffleur
 from tests.office import FAST
 from tests.office import serving as office
@@ -29,6 +31,29 @@ def test_it_says_where_it_listens_and_ends_with_0():
         assert (status, answer["page_effective"]) == (200, "clients/creer.md")
         assert server.stop() == 0
         assert "Traceback" not in server.log()
+
+
+def test_small_messages_are_sent_at_once():
+    """Without TCP_NODELAY a kept answer waits 40 ms for the client's acknowledgement."""
+
+    async def accepted(listener: socket.socket) -> int:
+        heard: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        def connected(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            sock = writer.get_extra_info("socket")
+            heard.set_result(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        async with await asyncio.start_server(connected, sock=listener.dup()):
+            _, writer = await asyncio.open_connection(*listener.getsockname())
+            try:
+                return await asyncio.wait_for(heard, 30)
+            finally:
+                writer.close()
+
+    with listening("127.0.0.1", 0) as listener:
+        listener.setblocking(False)
+        assert asyncio.run(accepted(listener))
 
 
 def test_a_port_that_is_taken_is_explained():

@@ -180,6 +180,32 @@ def test_who_comes_back_in_time_hears_the_rest_as_it_was_sent(served: Served) ->
             assert third.next()["code"] == "unknown_conversation"
 
 
+def test_who_waits_is_told_that_the_question_was_lost(served: Served) -> None:
+    name = shared()
+    with asking(served[0]) as first:
+        first.ask(conversation=name)
+        heard = first.until()
+    series, last = heard[-1]["series"], heard[-1]["seq"]
+    assert {message["series"] for message in heard} == {series}
+    with asking(served[0]) as second:
+        back = {"conversation_id": name, "after": last, "waiting": True}
+        second.send("resume", **back, series=series)  # its next question broke with the line
+        assert second.next()["code"] == "unknown_conversation"
+        second.send("resume", **back | {"after": 0}, series="of another process")
+        assert second.next()["code"] == "unknown_conversation"
+        second.send("resume", **back | {"after": last - 1}, series=series)
+        assert second.next() == heard[-1]
+
+
+def test_a_tab_that_was_duplicated_hears_the_same_answer(served: Served) -> None:
+    name = shared()
+    with asking(served[0]) as first, asking(served[0]) as second:
+        first.ask(conversation=name)
+        heard = [first.next()]
+        second.send("resume", conversation_id=name, after=0, waiting=True)
+        assert second.until() == heard + first.until()
+
+
 @pytest.fixture
 def slow(served: Served) -> Iterator[Served]:
     """The same server; its model takes a quarter of a minute for an answer."""

@@ -63,6 +63,19 @@ def test_what_is_learnt_is_kept_by_model(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == [FILE]
 
 
+def test_the_file_is_written_at_once_then_now_and_then_and_at_the_end(tmp_path):
+    book = SpeedBook(tmp_path / FILE)
+    for tokens_per_s in (1.0, 2.0, 3.0):
+        book.change("a", lambda _, speed=tokens_per_s: Speed(speed, speed))
+    assert book.of("a").prompt_tokens_per_s == 3.0
+    assert SpeedBook(tmp_path / FILE).of("a").prompt_tokens_per_s == 1.0
+    book.flush()
+    assert SpeedBook(tmp_path / FILE).of("a").prompt_tokens_per_s == 3.0
+    (tmp_path / FILE).unlink()
+    book.flush()
+    assert not (tmp_path / FILE).exists(), "nothing had changed"
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b'{"a": {"x": 1}}', b"\xff", b'{"a": 3}'])
 def test_a_broken_file_is_as_good_as_none(tmp_path, content):
     (tmp_path / FILE).write_bytes(content)

@@ -13,6 +13,7 @@ from rag.diagnostics.check import Check
 from rag.errors import HelpError
 
 SENTENCE = re.compile(r"(?<=\.) (?=[A-Z])|\n(?=Correct)")
+INSTALL = re.compile(r"pip install \S+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,9 @@ def failed(name: str, error: Exception, cure: str = "") -> Check:
     """Return the check that an error means: its first sentence, then what cures it."""
     said = str(error) or type(error).__name__
     detail, *rest = SENTENCE.split(said, maxsplit=1)
+    install = INSTALL.search(said)
+    if install and not rest:
+        detail, rest = said[: install.start()].rstrip(" :"), [install.group()]
     return Check(name, False, detail, cure or " ".join(rest) or "python cli.py --debug doctor")
 
 

@@ -12,6 +12,7 @@ import httpx
 import orjson
 
 from rag.diagnostics.check import Check
+from rag.diagnostics.doctor.check import failed
 from rag.errors import ModelUnavailable, SearchUnavailable
 from rag.settings import Settings, is_address, shown
 
@@ -138,9 +139,7 @@ def elasticsearch_checks(settings: Settings) -> Iterator[Check]:
                 index=f"{server.alias}*", name="index.blocks.*", flat_settings=True
             )
     except SearchUnavailable as error:
-        detail = str(error).partition(": start it")[0]
-        cure = "docker compose up -d elasticsearch, or correct or unset ELASTICSEARCH_URL"
-        yield Check("elasticsearch", False, detail, cure)
+        yield failed("elasticsearch", error)
         return
     finally:
         server.close()

@@ -8,7 +8,14 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-from elasticsearch import ApiError, Elasticsearch, OrjsonSerializer, TransportError
+from elastic_transport import Transport, TransportApiResponse
+from elasticsearch import (
+    ApiError,
+    Elasticsearch,
+    OrjsonSerializer,
+    TransportError,
+    UnsupportedProductError,
+)
 from elasticsearch import ConnectionTimeout as Timeout
 
 from rag.errors import ConfigError, HelpError, IndexMismatch, IndexMissing, SearchUnavailable
@@ -17,7 +24,19 @@ from rag.stores.common import MAKE, REBUILD
 
 METADATA_TIMEOUT_S = 5.0
 WRITE_TIMEOUT_S = 60.0
-START = "start it (docker compose up -d elasticsearch), correct ELASTICSEARCH_URL, or unset it"
+START = "Start it (docker compose up -d elasticsearch), correct ELASTICSEARCH_URL, or unset it"
+NO_SUCH_ADDRESS = (404, 405)
+
+
+class _Transport(Transport):
+    """Refuse what a server of another kind does not know: the client looks at successes only."""
+
+    def perform_request(self, *args: Any, **options: Any) -> TransportApiResponse:
+        answer = super().perform_request(*args, **options)
+        product = answer.meta.headers.get("x-elastic-product")
+        if answer.meta.status in NO_SUCH_ADDRESS and product != "Elasticsearch":
+            raise UnsupportedProductError("another product", meta=answer.meta, body=answer.body)
+        return answer
 
 
 class Server:
@@ -43,11 +62,16 @@ class Server:
                 f"Elasticsearch at {self.where} did not answer within {timeout_s:.2g} s. "
                 "If it stays slow, look at its load and its log."
             ) from error
+        except UnsupportedProductError as error:
+            raise SearchUnavailable(
+                f"What answers at {self.where} is no Elasticsearch. Correct ELASTICSEARCH_URL, or"
+                " unset it to use the embedded index."
+            ) from error
         except ApiError as error:
             raise self.explain(error.status_code, error.body) from error
         except TransportError as error:
             raise SearchUnavailable(
-                f"Elasticsearch at {self.where} cannot be reached ({type(error).__name__}): {START}"
+                f"Elasticsearch at {self.where} cannot be reached ({type(error).__name__}). {START}"
                 " to use the embedded index."
             ) from error
 
@@ -94,6 +118,7 @@ def make_client(settings: Settings) -> Elasticsearch:
         raise ConfigError("Set ELASTICSEARCH_URL or ELASTICSEARCH_CLOUD_ID, not both.")
     options: dict[str, Any] = {
         "serializer": OrjsonSerializer(),
+        "transport_class": _Transport,
         "max_retries": 0,
         "retry_on_timeout": False,
         "request_timeout": METADATA_TIMEOUT_S,

@@ -1,10 +1,11 @@
 // The line to the server: one WebSocket, opened when it is needed, opened again when it broke.
 const OPENING_MS = 5_000;
-const MOST_TRIES = 6;
+const MOST_TRIES = 10; // about half a minute: a server that is started again needs some of it
+const TOO_BIG = 1009; // how a server refuses a frame
 const pauseMs = (tries) => Math.min(4_000, 400 * 2 ** tries) * (0.5 + Math.random());
 
 class Line {
-  // `owner` hears connected(), received(message), broken() and unavailable().
+  // `owner` hears connected(), received(message), tooLong(), broken() and unavailable().
   constructor(owner) {
     this.owner = owner;
     this.socket = null;
@@ -45,15 +46,19 @@ class Line {
         console.error("souffleur:", error);
       }
     };
-    socket.onclose = () => {
+    socket.onclose = (event) => {
       clearTimeout(late);
       if (this.socket === socket) this.socket = null;
-      this.closed();
+      this.closed(event.code);
     };
   }
 
-  closed() {
+  closed(code) {
     if (!this.owner.waits) return;
+    if (code === TOO_BIG) {
+      this.owner.tooLong();
+      return;
+    }
     // Never once open: no WebSocket is to be had here (a WSGI server, a proxy). HTTP is asked.
     if (!this.opened || this.tries >= MOST_TRIES) {
       this.owner.unavailable();

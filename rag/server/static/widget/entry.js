@@ -73,9 +73,13 @@ const item = (url, name, attributes = {}) => element("li", {}, url ? link(url, a
 const unanswered = (answer) => answer && answer.answered === false && pageLinks(answer).length > 0;
 
 const shownText = (entry) => {
-  const shown = entry.text || entry.extract || "";
+  // the sources that an extract's numbers name come with the whole answer
+  const shown = entry.text || (entry.extract || "").replace(/ *\[\d{1,2}\]/g, "");
   return unanswered(entry.answer) ? shown.split(/\n\s*[-•]/)[0] : shown;
 };
+
+// where the owner chose to have no model, nothing is amiss
+const lacking = (answer) => answer.degraded && answer.reason_code !== "off";
 
 const notesOf = (entry) => {
   const answer = entry.answer;
@@ -84,7 +88,7 @@ const notesOf = (entry) => {
   return [
     answer.stopped && text("stopped"),
     answer.truncated && !answer.stopped && text("partial"),
-    answer.degraded && answer.answered !== false && text("degraded") + why,
+    lacking(answer) && answer.answered !== false && text("degraded") + why,
     answer.unsupported > 0 && !answer.degraded && text("dropped"),
   ].filter(Boolean);
 };
@@ -127,7 +131,7 @@ const toolsOf = (entry, talk) => {
     }, { label: true });
     tools.append(copy);
   }
-  if (entry.answer.degraded || entry.answer.stopped || entry.answer.truncated) tools.append(again());
+  if (lacking(entry.answer) || entry.answer.stopped || entry.answer.truncated) tools.append(again());
   if (entry.answer.answer_id) tools.append(judging(entry, talk));
   return tools;
 };

@@ -27,7 +27,13 @@ const here = () => ({
 });
 
 // Django's own protection against forged requests: its cookie comes back as a header.
-const forgeryToken = () => (/(?:^|;\s*)csrftoken=([\w-]+)/.exec(document.cookie) || [])[1];
+const forgeryToken = () => {
+  try {
+    return (/(?:^|;\s*)csrftoken=([\w-]+)/.exec(document.cookie) || [])[1];
+  } catch {
+    return ""; // a page in a sandbox has no cookies
+  }
+};
 
 const post = (url, body, signal) => {
   const headers = { "Content-Type": "application/json" };

@@ -6,7 +6,7 @@ const STOP_MS = 3_000;
 const WITHOUT_SOCKET_MS = 300_000;
 const CODES = { 401: "expired", 403: "refused", 413: "too_long", 422: "bad_message", 429: "too_many" };
 const KEPT = [
-  "content", "sources", "actions", "see_also", "pages", "degraded", "reason", "truncated",
+  "content", "sources", "actions", "see_also", "pages", "degraded", "reason", "reason_code", "truncated",
   "answered", "unsupported", "answer_id", "stopped", "lang",
 ];
 
@@ -28,7 +28,7 @@ class Talk {
       kept = JSON.parse(sessionStorage.getItem(STORED));
     } catch { /* storage is forbidden, or holds something else */ }
     const whole = kept && typeof kept.id === "string" && Array.isArray(kept.entries);
-    this.state = whole ? kept : { id: newId(), seq: 0, open: false, entries: [], socketless: 0 };
+    this.state = whole ? kept : { id: newId(), seq: 0, series: "", open: false, entries: [], socketless: 0 };
   }
 
   save() {
@@ -94,9 +94,10 @@ class Talk {
     this.warming = false;
     const entry = this.waits;
     if (!entry) return;
+    const { seq, series } = this.state;
     const id = { conversation_id: this.state.id };
     entry.note = "";
-    if (entry.sent) this.line.send({ type: "resume", ...id, after: this.state.seq });
+    if (entry.sent) this.line.send({ type: "resume", ...id, after: seq, series, waiting: true });
     else this.line.send({ type: "message", ...id, content: entry.question, ...here() });
     entry.sent = true;
     this.update(entry);
@@ -107,6 +108,10 @@ class Talk {
     this.update(this.waits);
   }
 
+  tooLong() {
+    this.fail(this.waits, "too_long");
+  }
+
   unavailable() {
     this.warming = false;
     if (!this.line.opened) this.state.socketless = Date.now();
@@ -115,10 +120,13 @@ class Talk {
 
   received(message) {
     const entry = this.waits;
-    if (!entry || (message.conversation_id && message.conversation_id !== this.state.id)) return;
-    if (message.seq === 1) this.state.seq = 0; // a server that was started anew counts anew
-    if (message.seq && message.seq <= this.state.seq) return; // replayed, and already here
-    this.state.seq = message.seq || this.state.seq;
+    if (message.conversation_id && message.conversation_id !== this.state.id) return;
+    if (message.seq) {
+      const { seq, series } = message; // another process counts by itself
+      if (series === this.state.series && seq <= this.state.seq) return; // replayed, and already here
+      Object.assign(this.state, { seq, series });
+    }
+    if (!entry) return;
     if (message.type === "message_sources") {
       entry.extract = message.extract || "";
       entry.found = (message.sources || []).slice(0, 10);
@@ -132,7 +140,6 @@ class Talk {
     if (code === "unknown_conversation" && !entry.repeated) {
       // The server lost it: it was restarted, or the answer was given up. It is asked once more.
       Object.assign(entry, { text: "", extract: "", found: [], sent: false, repeated: true });
-      this.state.seq = 0;
       this.connected();
     } else this.fail(entry, code === "unknown_conversation" ? "unavailable" : code);
   }
@@ -190,7 +197,7 @@ class Talk {
   fresh() {
     this.stop();
     clearTimeout(this.stopping);
-    Object.assign(this.state, { id: newId(), seq: 0, entries: [] });
+    Object.assign(this.state, { id: newId(), seq: 0, series: "", entries: [] });
     this.save();
   }
 
