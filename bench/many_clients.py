@@ -28,7 +28,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 PATH = "/ws/ai_assistant/"
 QUESTION = "Comment créer un client ?"
-PAUSE_S = 0.02
+PAUSE_S = 0.1  # a polite one: 200 frames in 10 s are a flood
 AT_ONCE = 50  # handshakes
 BACK_S = 30.0
 MEGABYTE = 2**20

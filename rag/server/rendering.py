@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any
 
 from rag.messages import code_of
@@ -11,8 +11,9 @@ from rag.types import ChunkEvent, CompleteEvent, Event, SourcesEvent
 
 def answer_body(served: CompleteEvent) -> dict[str, Any]:
     """Return an answer as the help endpoint sends it; ``reason_code`` is its reason's name."""
-    body = asdict(served)
-    return {**body.pop("answer"), "reason_code": code_of(served.answer.reason), **body}
+    body = _values(served)
+    answer = _values(body.pop("answer"))
+    return {**answer, "reason_code": code_of(served.answer.reason), **body}
 
 
 def event_message(event: Event) -> dict[str, Any]:
@@ -24,7 +25,7 @@ def event_message(event: Event) -> dict[str, Any]:
         return {
             "type": "message_sources",
             "extract": event.extract,
-            "sources": [asdict(source) for source in event.retrieved],
+            "sources": event.retrieved,
         }
     if isinstance(event, ChunkEvent):
         return {"type": "message_chunk", "content": event.content}
@@ -35,3 +36,8 @@ def event_message(event: Event) -> dict[str, Any]:
         **body,
         "stopped": False,
     }
+
+
+def _values(value: Any) -> dict[str, Any]:
+    """Return a dataclass's fields as they are: orjson writes those within it."""
+    return {field.name: getattr(value, field.name) for field in fields(value)}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import orjson
@@ -27,10 +28,12 @@ TRIM = (
 
 
 class SqliteTurns:
-    """Keep turns in a file. Safe between threads and processes; a connection an operation."""
+    """Keep turns in a file. Safe between threads and processes."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
 
     def turns(self, conversation_id: str, now: float, timeout_s: float) -> tuple[Turn, ...]:
         """Return the last turns, oldest first. See `TurnStore.turns`."""
@@ -58,24 +61,43 @@ class SqliteTurns:
             connection.execute("COMMIT")
 
     def close(self) -> None:
-        """Do nothing: no connection outlives its operation."""
+        """Close the connection."""
+        with self._lock:
+            self._forget()
 
     @contextmanager
     def _opened(self, timeout_s: float) -> Iterator[sqlite3.Connection]:
+        """Lend the connection to one caller at a time; after an error it is opened anew."""
+        if not self._lock.acquire(timeout=timeout_s):
+            raise SearchUnavailable(f"The conversations in {self._path} were busy.")
         try:
-            connection = sqlite3.connect(self._path, timeout=timeout_s, isolation_level=None)
-            with closing(connection):
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("PRAGMA synchronous = OFF")  # lost with the machine's power
-                connection.execute("PRAGMA secure_delete = ON")
-                for statement in SCHEMA:
-                    connection.execute(statement)
-                yield connection
+            if self._connection is None or not self._path.exists():
+                self._forget()
+                self._connection = self._connect()
+            self._connection.execute(f"PRAGMA busy_timeout = {int(timeout_s * 1000)}")
+            yield self._connection
         except (sqlite3.Error, ValueError, KeyError) as error:
+            self._forget()
             raise SearchUnavailable(
                 f"The conversations in {self._path} cannot be used ({error}). Check the disk's"
                 " space and the folder's permissions, or delete the file."
             ) from error
+        finally:
+            self._lock.release()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = OFF")  # lost with the machine's power
+        connection.execute("PRAGMA secure_delete = ON")
+        for statement in SCHEMA:
+            connection.execute(statement)
+        return connection
+
+    def _forget(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
 
 def read_turn(data: bytes) -> Turn:
