@@ -17,6 +17,7 @@ from uuid import uuid4
 from rag.analysis import question_language
 from rag.desk import HelpDesk, Served
 from rag.errors import HelpError, QuestionRefused
+from rag.server.gate import Gate
 from rag.server.incoming import Ask, Resume
 from rag.server.rendering import event_message
 from rag.server.replay import Numbered, Replay
@@ -83,7 +84,7 @@ class Reception:
     """
 
     desk: HelpDesk
-    gate: asyncio.Semaphore
+    gate: Gate
     model_used: Callable[[], None]
 
 
@@ -135,7 +136,7 @@ class Exchange:
         desk, ask = self._reception.desk, self._ask
         try:
             async with asyncio.timeout(desk.settings.timeout_s / 2):
-                await self._reception.gate.acquire()
+                await self._reception.gate.acquire(newcomer=before is None)
         except TimeoutError:
             self._tell_end(error_message("busy", self.lang))
             return

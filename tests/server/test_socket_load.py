@@ -61,7 +61,9 @@ def test_a_thousand_clients_do_not_keep_a_polite_one_waiting(running: Running) -
     print(figures)
     assert figures["connections"] >= 1_000
     assert figures["memory_growth_mb"] <= 100
-    assert figures["probe_p50_ms"] <= 500  # 10 where nothing else runs
+    # 5 and some 250 with another test run beside it; the crowd that asks shares its process
+    assert figures["probe_p50_ms"] <= 500
+    assert figures["probe_p99_ms"] <= 5_000
     assert figures["back_to_base_s"] is not None, figures
     assert running.process.poll() is None
     assert "Traceback" not in running.log()
