@@ -9,9 +9,10 @@ from playwright.sync_api import expect
 
 from tests.browser.asking import QUESTION, WAIT_MS
 from tests.browser.conftest import PATIENT
+from tests.scripted import unused_url
 from tests.server.running import serving
 
-GIVE_UP_MS = 120_000  # after fifteen tries, about a minute
+GIVE_UP_MS = 120_000  # after ten tries, about half a minute
 LONG = "Comment enregistrer un paiement ?"
 
 
@@ -148,7 +149,8 @@ def test_a_server_killed_in_the_middle_of_an_answer_and_started_again(
 def test_an_extract_is_called_one_and_a_server_that_is_gone_is_told(
     new_asker, tmp_path, corpus_folder
 ):
-    with serving(corpus_folder, HELP_DATA_DIR=tmp_path / "souffleur") as running:
+    settings = {"HELP_DATA_DIR": tmp_path / "souffleur", "OLLAMA_URL": unused_url()}
+    with serving(corpus_folder, **settings) as running:
         asker = new_asker(running)
         asker.visit("/")
         asker.open()
