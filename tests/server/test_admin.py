@@ -9,6 +9,7 @@ import pytest
 
 from tests.office import FAST
 from tests.office import serving as office
+from tests.scripted import wait_until
 from tests.server.doors import ADMIN_KEY, API_KEY, ASKED, is_problem, locked_server, open_server
 from tests.server.raw import ask
 from tests.server.running import serving
@@ -66,9 +67,13 @@ def test_operator_reads_the_feedback(tmp_path):
         for name in (answer["answer_id"], uuid.uuid4().hex):
             said = ask(server.url, "/api/help/feedback", {"answer_id": name, "helpful": False})
             assert said.status == 204
-        found = ask(server.url, "/api/admin/feedback?days=1", Authorization=key)
-        assert found.headers["content-type"].startswith("application/x-ndjson")
-        rows = [json.loads(line) for line in found.body.splitlines()]
-        assert answer["answer_id"] in {row["answer_id"] for row in rows}
-        assert not any(row["helpful"] for row in rows)
+
+        def rows() -> list[dict]:
+            found = ask(server.url, "/api/admin/feedback?days=1", Authorization=key)
+            assert found.headers["content-type"].startswith("application/x-ndjson")
+            return [json.loads(line) for line in found.body.splitlines()]
+
+        # a background thread writes it: nobody waits for the journal
+        assert wait_until(lambda: answer["answer_id"] in {row["answer_id"] for row in rows()}, 20)
+        assert not any(row["helpful"] for row in rows())
         assert ask(server.url, "/api/admin/feedback?days=0", Authorization=key).status == 422
