@@ -255,7 +255,12 @@ def test_warm_stops_at_once_and_keeps_what_it_has(site: Site, begun: int) -> Non
     pages = {f"p{n}.md": f"# Le client {n}\n\nOuvrez le client {n}.\n" for n in range(40)}
     site.index(pages)
     process = subprocess.Popen(
-        [*CLI, "cache", "warm", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*CLI, "cache", "warm", "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # what a script starts in the background ignores Ctrl-C, and so would what it starts
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
     assert wait_until(lambda: len(site.server.requests) >= begun, 30)
     process.send_signal(signal.SIGINT)
