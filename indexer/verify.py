@@ -143,7 +143,6 @@ def _encoder_check(
 
 def _pages_check(records: Mapping[str, PageRecord]) -> Check:
     """Compare every page with its file, and look for pages that are not indexed."""
-    states = Counter(dict.fromkeys(("changed", "gone", "new"), 0))
     named: dict[str, list[str]] = {}
     for record in records.values():
         state = _state(record)
@@ -151,7 +150,6 @@ def _pages_check(records: Mapping[str, PageRecord]) -> Check:
             named.setdefault(state, []).append(record.id)
     for page in _new_pages(records):
         named.setdefault("new", []).append(page)
-    states.update({state: len(pages) for state, pages in named.items()})
     faults = [text for state, pages in named.items() for text in _fault(f"page {state}", pages)]
     roots = " ".join(sorted({record.root for record in records.values()}))
     return _check(

@@ -60,15 +60,14 @@ def generate_embedding(text: str) -> Vectors:
 
     A text without a known word gives zeros. Raises: EncoderError, ConfigError.
     """
+    return embedding_of(text, logger)
+
+
+def embedding_of(text: str, log: logging.Logger) -> Vectors:
+    """Return the same; ``log`` is told, at level DEBUG, how long it took."""
     started = time.perf_counter()
-    vector = embedding_of(text)
-    logger.debug(EMBEDDED_LINE, time.perf_counter() - started)
-    return vector
-
-
-def embedding_of(text: str) -> Vectors:
-    """Return the same, without a line in the log."""
     vector: Vectors = _encoder(load_settings()).encode_passages([text])[0]
+    log.debug(EMBEDDED_LINE, time.perf_counter() - started)
     return vector
 
 

@@ -103,7 +103,7 @@ def asked_of(
         answered=answer.answered,
         degraded=answer.degraded,
         cached=answer.cached,
-        reason=_reasons().get(answer.reason or ""),
+        reason=messages.code_of(answer.reason),
         truncated=answer.truncated,
         unsupported=answer.unsupported,
         first_text_ms=round(total_ms if first_ms is None else first_ms, 1),
@@ -113,14 +113,3 @@ def asked_of(
         prompt_tokens=usage.prompt_tokens if usage else 0,
         output_tokens=usage.output_tokens if usage else 0,
     )
-
-
-@cache
-def _reasons() -> dict[str, str]:
-    """Return the names of messages by what they say, in every language."""
-    return {
-        messages.message(name, lang): name
-        for lang, texts in messages.MESSAGES.items()
-        for name, text in texts.items()
-        if "{" not in text
-    }

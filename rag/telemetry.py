@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 ASKED_FOR = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 TEXTS = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 SERVICE = "souffleur"
-FINISH = {"stop": "stop", "length": "length"}
 Attributes = Mapping[str, Any]
 
 
@@ -153,7 +152,7 @@ def _generation(answer: Answer) -> dict[str, Any]:
         about |= {
             "gen_ai.usage.input_tokens": answer.usage.prompt_tokens,
             "gen_ai.usage.output_tokens": answer.usage.output_tokens,
-            "gen_ai.response.finish_reasons": [FINISH[answer.usage.ended]],
+            "gen_ai.response.finish_reasons": [answer.usage.ended],
         }
     return about
 

@@ -6,10 +6,9 @@
 from __future__ import annotations
 
 import logging
-import time
 from typing import TYPE_CHECKING
 
-from rag.api import EMBEDDED_LINE, cosine_similarity, embedding_of, get_similar_chunks
+from rag.api import cosine_similarity, embedding_of, get_similar_chunks
 
 if TYPE_CHECKING:
     from rag.types import Vectors
@@ -24,7 +23,4 @@ def generate_embedding(text: str) -> Vectors:
 
     A text without a known word gives zeros. Raises: EncoderError, ConfigError.
     """
-    started = time.perf_counter()
-    vector = embedding_of(text)
-    logger.debug(EMBEDDED_LINE, time.perf_counter() - started)
-    return vector
+    return embedding_of(text, logger)

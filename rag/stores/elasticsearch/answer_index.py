@@ -40,17 +40,8 @@ class AnswerIndex:
         """Make the index where it is missing, with a field for vectors of this length."""
         if dimension in self._dimensions:
             return
-        with self.server.ask(deadline.left_s()) as client:
-            there = client.indices.exists_alias(name=self.alias)
-        if not there:
-            with self.server.ask(deadline.left_s()) as client:
-                # 400: another server was faster
-                client.options(ignore_status=400).indices.create(
-                    index=f"{self.alias}-{VERSION}",
-                    settings=SETTINGS,
-                    mappings=MAPPING,
-                    aliases={self.alias: {}},
-                )
+        body = {"settings": SETTINGS, "mappings": MAPPING}
+        self.server.make_behind(self.alias, VERSION, body, deadline)
         with self.server.ask(deadline.left_s()) as client:
             client.indices.put_mapping(index=self.alias, properties=vector_mapping(dimension))
         self._dimensions.add(dimension)

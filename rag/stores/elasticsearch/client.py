@@ -18,6 +18,7 @@ from elasticsearch import (
 )
 from elasticsearch import ConnectionTimeout as Timeout
 
+from rag.deadline import Deadline
 from rag.errors import ConfigError, HelpError, IndexMismatch, IndexMissing, SearchUnavailable
 from rag.settings import Settings
 from rag.stores.common import MAKE, REBUILD
@@ -74,6 +75,20 @@ class Server:
                 f"Elasticsearch at {self.where} cannot be reached ({type(error).__name__}). {START}"
                 " to use the embedded index."
             ) from error
+
+    def make_behind(
+        self, alias: str, version: str, body: Mapping[str, Any], deadline: Deadline
+    ) -> None:
+        """Make an index, with ``body``'s settings and mappings, behind an alias that names none."""
+        with self.ask(deadline.left_s()) as client:
+            there = client.indices.exists_alias(name=alias)
+        if there:
+            return
+        with self.ask(deadline.left_s()) as client:
+            # 400: another process or server was faster
+            client.options(ignore_status=400).indices.create(
+                index=f"{alias}-{version}", aliases={alias: {}}, **body
+            )
 
     def explain(self, status: int, body: object) -> HelpError:
         """Return the error that a refusal means; ``body`` is the server's answer."""

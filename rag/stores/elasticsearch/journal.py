@@ -96,18 +96,10 @@ class ElasticsearchJournal:
             raise self._server.explain(result["status"], result)
 
     def _ensure(self, deadline: Deadline) -> None:
-        if self._made:
-            return
-        with self._server.ask(deadline.left_s()) as client:
-            if not client.indices.exists_alias(name=self._alias):
-                # 400: another process was faster
-                client.options(ignore_status=400).indices.create(
-                    index=f"{self._alias}-{VERSION}",
-                    settings=SETTINGS,
-                    mappings=MAPPING,
-                    aliases={self._alias: {}},
-                )
-        self._made = True
+        if not self._made:
+            body = {"settings": SETTINGS, "mappings": MAPPING}
+            self._server.make_behind(self._alias, VERSION, body, deadline)
+            self._made = True
 
     def _refresh(self, deadline: Deadline) -> None:
         with self._server.ask(deadline.left_s()) as client:

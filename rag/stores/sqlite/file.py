@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rag import analysis
-from rag.errors import SearchUnavailable
+from rag.errors import IndexBusy, SearchUnavailable
 from rag.types import Action, Chunk, IndexMeta, PageRecord
 
 SCHEMA = (
@@ -48,6 +48,17 @@ def connect(path: Path) -> sqlite3.Connection:
         # a file in WAL mode needs shared memory beside it, even to be read
         connection = _opened(f"{path.absolute().as_uri()}?mode=ro&immutable=1")
     return connection
+
+
+def begin(connection: sqlite3.Connection, path: Path) -> None:
+    """Begin the one transaction that may write. Raises: IndexBusy."""
+    connection.execute("PRAGMA journal_mode = WAL")
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError:
+        raise IndexBusy(
+            f"Another run is writing {path}. Wait until it ends, then run this again."
+        ) from None
 
 
 def state(path: Path) -> tuple[int, int, bool] | None:

@@ -6,10 +6,10 @@ import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
 
-from rag.errors import HelpError, IndexBusy
+from rag.errors import HelpError
 from rag.stores.common import MAKE
 from rag.stores.sqlite.answer_rows import ANSWER_SCHEMA, drop_changed
-from rag.stores.sqlite.file import SCHEMA, TABLES, connect, explained, read_value
+from rag.stores.sqlite.file import SCHEMA, TABLES, begin, connect, explained, read_value
 
 WORDS = "rowid, title, headings, questions, text"
 COPIED = ("meta", "pages", "chunks", "vectors", "spellings")
@@ -54,17 +54,6 @@ def rollback(path: Path) -> None:
                 copied.unlink()
                 raise
         copied.replace(before)
-
-
-def begin(connection: sqlite3.Connection, path: Path) -> None:
-    """Begin the one transaction that may write. Raises: IndexBusy."""
-    connection.execute("PRAGMA journal_mode = WAL")
-    try:
-        connection.execute("BEGIN IMMEDIATE")
-    except sqlite3.OperationalError:
-        raise IndexBusy(
-            f"Another run is writing {path}. Wait until it ends, then run this again."
-        ) from None
 
 
 def _exchange(connection: sqlite3.Connection, generation: int) -> None:

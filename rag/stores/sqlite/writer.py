@@ -19,13 +19,14 @@ from rag.stores.sqlite.file import (
     CHUNK_COLUMNS,
     SCHEMA,
     TABLES,
+    begin,
     connect,
     explained,
     read_meta,
     read_value,
     spellings,
 )
-from rag.stores.sqlite.previous import begin, remember
+from rag.stores.sqlite.previous import remember
 from rag.types import Chunk, IndexMeta, PageRecord, Vectors
 
 
