@@ -18,6 +18,7 @@ import resource
 import socket
 import statistics
 import struct
+import subprocess
 import sys
 import time
 from contextlib import suppress
@@ -94,14 +95,21 @@ async def cut(crowd: Crowd) -> None:
     await deaf(crowd)
 
 
-async def probe(crowd: Crowd, until: asyncio.Event) -> list[float]:
-    """Ask what is kept, again and again; return how long each took."""
-    connection = await crowd.open()
+async def probe(url: str) -> list[float]:
+    """Ask what is kept, again and again until stdin ends; return how long each took."""
+    connection = await Crowd(url).open()
+    over = asyncio.ensure_future(asyncio.to_thread(sys.stdin.read))
     taken = [await ask(connection, "probe")]
-    while not until.is_set():
+    while not over.done():
         taken.append(await ask(connection, "probe"))
         await asyncio.sleep(PAUSE_S)
     return taken
+
+
+def start_probe(url: str) -> subprocess.Popen[str]:
+    """Start a process of its own for the probe: the crowd's would make it wait for its turn."""
+    command = [sys.executable, __file__, url, "--probe"]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 async def asker(crowd: Crowd, seconds: float) -> list[float]:
@@ -126,8 +134,7 @@ async def measure(options: argparse.Namespace) -> dict[str, object]:
             await ask(first, "first")
     await asyncio.sleep(0.5)
     before = state(pid)
-    over = asyncio.Event()
-    probing = asyncio.create_task(probe(crowd, over))
+    probing = start_probe(options.url)
     began = time.monotonic()
     slow = await asyncio.gather(*(crowd.slow() for _ in range(options.slow)))
     await asyncio.gather(*(crowd.open() for _ in range(options.idle)))
@@ -143,8 +150,8 @@ async def measure(options: argparse.Namespace) -> dict[str, object]:
         reset(connection)
     answers = [taken for one in await asyncio.gather(*asking) for taken in one]
     most = {name: max(most[name], value) for name, value in state(pid).items()}
-    over.set()
-    probes = await probing
+    said, _ = await asyncio.to_thread(probing.communicate)  # which ends its stdin
+    probes = json.loads(said)
     await crowd.close()
     for writer in slow:
         writer.transport.abort()
@@ -204,7 +211,8 @@ def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("url")
-    parser.add_argument("pid", type=int)
+    parser.add_argument("pid", type=int, nargs="?")
+    parser.add_argument("--probe", action="store_true", help="be the polite asker alone")
     for name, default in (("asking", 100), ("deaf", 300), ("cut", 200), ("slow", 50)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--idle", type=int, default=350)
@@ -212,7 +220,9 @@ def main() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    json.dump(asyncio.run(measure(parser.parse_args())), sys.stdout, indent=2)
+    options = parser.parse_args()
+    found = probe(options.url) if options.probe else measure(options)
+    json.dump(asyncio.run(found), sys.stdout, indent=2)
     print()
 
 

@@ -125,12 +125,16 @@ class Assistant:
             elif conversation_id == its_conversation:
                 deadline.cut("stopped")
 
+    async def load(self) -> None:
+        """Load the index."""
+        await self._search.warm()
+
     async def warm(self) -> bool:
         """Load the index, the model and its rules; say whether the model answers.
 
         The model may take minutes.
         """
-        await self._search.warm()
+        await self.load()
         return self._writer is not None and await self._writer.warm()
 
     async def close(self) -> None:

@@ -176,6 +176,11 @@ class HelpDesk:
         """Note what an asker thought of an answer. It never blocks."""
         self._journal.feedback(answer_id, helpful, comment)
 
+    async def load(self) -> None:
+        """Load index and list of pages."""
+        await self._page_of("", "")
+        await self._open.assistant.load()
+
     async def warm(self) -> bool:
         """Load index, pages and model; say whether the model answers. It may take minutes."""
         await self._page_of("", "")

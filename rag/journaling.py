@@ -20,6 +20,7 @@ from rag.types import Answer
 
 MAX_WAITING = 2_000
 BATCH = 200
+GATHER_S = 0.1  # in which others come that are written at once with the first
 WRITE_S = 5.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 30.0
 PURGE_EVERY_S = 3_600.0
@@ -115,6 +116,8 @@ class Journal:
         with suppress(queue.Empty):
             limit_s = 0.0 if self._closing.is_set() else PURGE_EVERY_S
             found.append(self._waiting.get(timeout=limit_s))
+            if self._waiting.qsize() < BATCH:
+                self._closing.wait(GATHER_S)
             while len(found) < BATCH:
                 found.append(self._waiting.get_nowait())
         return [record for record in found if record is not None]

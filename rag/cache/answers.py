@@ -9,7 +9,6 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, astuple, dataclass, replace
-from functools import lru_cache
 
 from rag.cache.asked import Asked, asked
 from rag.cache.match import match
@@ -27,7 +26,6 @@ KEY_PREFIX = "ai_response:"
 # the form is the users': their guide and their log filters name it
 HIT_LINE = "Réponse récupérée du cache pour la clé: %s%s..."
 logger = logging.getLogger(__name__)
-_normal_form = lru_cache(256)(normal_form)  # a question's key is made several times
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +232,7 @@ class AnswerCache:
 
     def _key(self, request: Request, fingerprint: str) -> str:
         scope = self._scope(request, fingerprint)
-        parts = (*astuple(scope), _normal_form(request.question))
+        parts = (*astuple(scope), normal_form(request.question))
         return hashlib.sha256("\x00".join(parts).encode()).hexdigest()
 
 

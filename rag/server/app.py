@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI
@@ -41,8 +41,12 @@ def create_app(
     *,
     with_demo: bool = True,
     channel: Channel = "http",
+    loaded: Callable[[], None] | None = None,
 ) -> FastAPI:
-    """Return the application; ``channel`` is what the journal calls it. Raises: ConfigError."""
+    """Return the application; ``channel`` is what the journal calls it. Raises: ConfigError.
+
+    ``loaded`` is called when everything is in memory that the first question needs.
+    """
     doors = server_settings or load_server_settings()
     desk = HelpDesk(settings, channel=channel)
     app = FastAPI(
@@ -53,6 +57,7 @@ def create_app(
         redoc_url=None,
     )
     app.state.desk = desk
+    app.state.loaded = loaded
     install_doors(app, doors)
     metrics.watch(desk)
     app.state.traces = traces = open_traces()
@@ -69,7 +74,7 @@ def create_app(
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     desk: HelpDesk = app.state.desk
-    warming = asyncio.ensure_future(_warm(desk))
+    warming = asyncio.ensure_future(_warm(desk, app.state.loaded))
     try:
         with draining(desk.drain):
             yield
@@ -82,9 +87,12 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             await asyncio.to_thread(app.state.traces.close)
 
 
-async def _warm(desk: HelpDesk) -> None:
+async def _warm(desk: HelpDesk, loaded: Callable[[], None] | None) -> None:
     """Load index and model before the first question, and tell the operator what is missing."""
     with suppress(Exception):  # the first answer says what is wrong with the model
         for line in await health.lacks(desk):
             logger.warning("%s", line)
+        await desk.load()
+        if loaded is not None:
+            loaded()
         await desk.warm()
