@@ -78,7 +78,7 @@ def run(serving: Serving, say: Callable[[str], None]) -> None:
 
 def _config(serving: Serving, settings: ServerSettings) -> uvicorn.Config:
     return uvicorn.Config(
-        partial(_application, demo=serving.demo),
+        partial(application, demo=serving.demo),
         factory=True,
         workers=serving.workers,
         root_path=serving.root_path,
@@ -98,7 +98,7 @@ def _config(serving: Serving, settings: ServerSettings) -> uvicorn.Config:
     )
 
 
-def _application(*, demo: bool) -> FastAPI:
+def application(*, demo: bool) -> FastAPI:
     """Return the application; a worker imports it when it can say already that it is alive."""
     from rag.server.app import create_app
 

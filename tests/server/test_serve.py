@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -13,12 +16,12 @@ import psutil
 import pytest
 
 from rag.server.running import listening
-from tests.commands import souffleur
+from tests.commands import ROOT, souffleur
 from tests.office import FAST
 from tests.office import serving as office
 from tests.scripted import unused_url, wait_until
 from tests.server.calls import ask, get
-from tests.server.running import Running, serving
+from tests.server.running import Running, index_pages, serving
 
 ADMIN = {"Authorization": "Bearer a-key-of-the-operator"}
 
@@ -54,6 +57,38 @@ def test_small_messages_are_sent_at_once():
     with listening("127.0.0.1", 0) as listener:
         listener.setblocking(False)
         assert asyncio.run(accepted(listener))
+
+
+def test_neither_collecting_garbage_nor_threads_hold_askers_up(tmp_path):
+    """A collection of all that is loaded, the encoder too, takes 0.2 s; so do forty threads."""
+    script = """
+import gc, sys, time
+from fastapi.testclient import TestClient
+from rag.server.running import application
+from rag.encoders.static import StaticEncoder
+with TestClient(application(demo=False)):
+    end = time.monotonic() + 60
+    while not gc.get_freeze_count() and time.monotonic() < end:
+        time.sleep(0.1)
+    loose = [one for one in gc.get_objects() if isinstance(one, StaticEncoder)]
+    print(gc.get_freeze_count(), len(loose), gc.get_threshold()[0], sys.getswitchinterval())
+"""
+    index_pages(tmp_path / "data")
+    environment = os.environ | {"HELP_DATA_DIR": str(tmp_path / "data")}
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    frozen, loose, threshold, switch_s = map(float, done.stdout.split())
+    assert frozen > 10_000
+    assert loose == 0
+    assert threshold > 5_000
+    assert switch_s < 0.002
 
 
 def test_a_port_that_is_taken_is_explained():
