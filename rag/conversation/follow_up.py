@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from types import ModuleType
 
 from rag.analysis import is_stop_word, question_language
@@ -127,9 +128,11 @@ def _words(found: Sequence[Token]) -> list[str]:
 
 def _content(words: Sequence[str], lang: str) -> list[str]:
     """Return the words that say by themselves what is meant."""
-    empty = _grammar(lang).EMPTY
-    bare = (word.lstrip("-").rstrip("'") for word in words)
-    return [word for word in bare if word not in empty and not is_stop_word(word, lang)]
+    grammar = _grammar(lang)
+    bare = [word.lstrip("-").rstrip("'") for word in words]
+    said = [word for word in bare if word not in grammar.EMPTY and not is_stop_word(word, lang)]
+    named = (word for before, word in pairwise(bare) if before in grammar.DETERMINERS)
+    return said + [word for word in named if word in grammar.VERBS_AND_NOUNS]
 
 
 def _asks(words: Sequence[str], grammar: ModuleType) -> bool:

@@ -37,6 +37,7 @@ Comment imprimer le bon de livraison ?|Comment changer la lettre de relance ?|ex
 Pourquoi la TVA est-elle à 20 % ?|Comment mettre à jour le logiciel ?|Comment exporter en PDF ?
 Est-ce que je peux exporter la liste des clients ?|Y a-t-il une application mobile ?
 Que se passe-t-il si je perds mon téléphone ?|Qu'est-ce qu'un lot ?|C'est quoi la DRM ?
+Comment faire un avoir ?|Comment avoir mon avoir ?
 Faut-il déclarer les échantillons ?|Et comment créer un devis ?|Comment passer en bio ?
 La facture est fausse, comment la corriger ?|Comment créer un devis et l'envoyer ?
 le panier est vide

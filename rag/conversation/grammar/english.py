@@ -25,6 +25,7 @@ COMPLEMENTS = frozenset("to of into on".split())  # belong to the object
 DETERMINERS = frozenset(
     "a an the my our your every each some any all several two three four five".split()
 )
+VERBS_AND_NOUNS: frozenset[str] = frozenset()
 LINKS = frozenset("and or when if before after once without to because so while but".split())
 AUXILIARIES = frozenset(
     "is are was were be been does do did has have had can could will would should may might must "

@@ -29,6 +29,7 @@ DETERMINERS = frozenset(
     "un une des du au aux mon ma mes ton ta tes notre nos votre vos ce cet cette ces chaque "
     "plusieurs quelques certains certaines deux trois quatre cinq".split()
 )
+VERBS_AND_NOUNS = frozenset({"avoir"})  # « un avoir » is a credit note
 SUBJECTS = frozenset("je j' tu il elle on nous vous ils elles".split())
 OBJECTS = frozenset({"-le", "-la", "-les"})
 PLACES = frozenset({"-y", "-en", "-lui", "-leur"})
