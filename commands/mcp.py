@@ -18,15 +18,13 @@ def mcp(http: bool, port: int) -> None:
     """
     from contextlib import suppress
 
-    from rag.errors import ConfigError
+    from rag.errors import ConfigError, needs_extra
 
     try:
         from rag import mcp_server
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in {"mcp", "mcp_types"}:
             raise
-        raise ConfigError(
-            "The package mcp is missing. Install it: pip install -c constraints.txt -e '.[mcp]'"
-        ) from None
+        raise ConfigError(needs_extra("The MCP server", "mcp")) from None
     with suppress(KeyboardInterrupt):
         mcp_server.run(port if http else None, lambda line: click.echo(line, err=True))

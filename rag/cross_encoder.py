@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy
 
-from rag.errors import ConfigError, EncoderError
+from rag.errors import ConfigError, EncoderError, needs_extra
 from rag.types import Chunk
 
 BATCH = 32
@@ -24,10 +24,7 @@ class CrossEncoderReader:
         try:
             from sentence_transformers import CrossEncoder
         except ImportError:
-            raise ConfigError(
-                f"The cross-encoder {model} needs an extra package:"
-                " pip install 'souffleur[transformers]'"
-            ) from None
+            raise ConfigError(needs_extra(f"The cross-encoder {model}", "transformers")) from None
         try:
             self._model = CrossEncoder(model)
         except Exception as error:  # the library raises whatever its parts raise

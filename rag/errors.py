@@ -19,6 +19,11 @@ HelpError                    base: the message says what, where, and the command
 from __future__ import annotations
 
 
+def needs_extra(what: str, extra: str) -> str:
+    """Return the message for an optional package that is missing, with what installs it."""
+    return f"{what} needs an extra package: pip install -c constraints.txt -e '.[{extra}]'"
+
+
 class HelpError(Exception):
     """Stand for every error that Souffleur explains to its user."""
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from rag.errors import ConfigError
+from rag.errors import ConfigError, needs_extra
 from rag.outcomes import Outcome
 from rag.types import Answer
 
@@ -81,10 +81,7 @@ def open_traces() -> Traces | None:
     try:
         return Traces()
     except ImportError:
-        raise ConfigError(
-            f"{ASKED_FOR[0]} is set, but OpenTelemetry is not installed. Install it:"
-            ' pip install "souffleur[telemetry]" — or unset the variable.'
-        ) from None
+        raise ConfigError(needs_extra(f"{ASKED_FOR[0]} is set, which", "telemetry")) from None
 
 
 class _Span:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from types import ModuleType
 
-from rag.errors import CorpusError
+from rag.errors import CorpusError, needs_extra
 
 
 def need(module: str, page_id: str) -> ModuleType:
@@ -13,4 +13,4 @@ def need(module: str, page_id: str) -> ModuleType:
     try:
         return import_module(module)
     except ImportError:
-        raise CorpusError(page_id, "needs: pip install 'souffleur[documents]'") from None
+        raise CorpusError(page_id, needs_extra("its format", "documents")) from None

@@ -17,7 +17,7 @@ from rag import gate
 from rag.diagnostics.datasets import Question, fingerprint
 from rag.diagnostics.refusals import Verdict, calibration, refusals
 from rag.diagnostics.significance import confidence_intervals
-from rag.errors import ConfigError
+from rag.errors import ConfigError, needs_extra
 from rag.retriever import Retrieval, Retriever, best_first
 
 MEASURES = ("nDCG@10", "R@10", "RR@10", "Success@1")
@@ -122,9 +122,7 @@ def _ir_measures() -> Any:
     try:
         import ir_measures
     except ImportError:
-        raise ConfigError(
-            "Evaluation needs the package ir-measures: pip install 'souffleur[evaluate]'"
-        ) from None
+        raise ConfigError(needs_extra("Evaluation", "evaluate")) from None
     return ir_measures
 
 

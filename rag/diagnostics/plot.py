@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rag.errors import ConfigError
+from rag.errors import ConfigError, needs_extra
 
 WIDTH_IN, ROW_IN, MARGIN_IN = 9.0, 0.32, 1.6
 COLOURS = {"p50": "#2f6f9f", "p95": "#e0a458"}
@@ -26,7 +26,7 @@ def check_plot(path: Path) -> None:
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
     except ImportError:
-        raise ConfigError("--plot needs an extra package: pip install 'souffleur[plot]'") from None
+        raise ConfigError(needs_extra("--plot", "plot")) from None
     known = sorted(FigureCanvasAgg.get_supported_filetypes())
     if path.suffix.lower().removeprefix(".") not in known:
         raise ConfigError(f"--plot {path}: no known format; known are {' '.join(known)}.")

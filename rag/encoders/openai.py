@@ -9,7 +9,7 @@ from typing import Any
 import numpy
 
 from rag.encoders.vectors import checked_answer, estimated_tokens, unit_rows
-from rag.errors import ConfigError, EncoderError
+from rag.errors import ConfigError, EncoderError, needs_extra
 from rag.settings import Settings, shown
 from rag.types import Vectors
 
@@ -24,9 +24,7 @@ class OpenAIEncoder:
         try:
             import openai
         except ImportError:
-            raise ConfigError(
-                f"openai:{model} needs an extra package: pip install 'souffleur[openai]'"
-            ) from None
+            raise ConfigError(needs_extra(f"openai:{model}", "openai")) from None
         self._model = model
         self._options: dict[str, Any] = {"dimensions": settings.embedding_dimension}
         self._url = settings.openai_url

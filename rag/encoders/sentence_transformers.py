@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy
 
 from rag.encoders.vectors import unit_rows
-from rag.errors import ConfigError, EncoderError
+from rag.errors import ConfigError, EncoderError, needs_extra
 from rag.types import Vectors
 
 BATCH = 32
@@ -20,9 +20,7 @@ class SentenceTransformersEncoder:
         try:
             from sentence_transformers import SentenceTransformer
         except ImportError:
-            raise ConfigError(
-                f"The encoder {model} needs an extra package: pip install 'souffleur[transformers]'"
-            ) from None
+            raise ConfigError(needs_extra(f"The encoder {model}", "transformers")) from None
         try:
             self._model = SentenceTransformer(model)
         except Exception as error:  # the library raises whatever its parts raise

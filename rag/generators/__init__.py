@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from typing import Protocol
 
 from rag.deadline import Deadline
-from rag.errors import ConfigError
+from rag.errors import ConfigError, needs_extra
 from rag.prompt import Prompt
 from rag.settings import Settings
 from rag.types import Usage
@@ -47,9 +47,7 @@ def _open(name: str, settings: Settings) -> Generator:
     try:
         return _OPENERS[prefix](model, settings)
     except ImportError:
-        raise ConfigError(
-            f"{name} needs an extra package: pip install 'souffleur[{prefix}]'"
-        ) from None
+        raise ConfigError(needs_extra(name, prefix)) from None
 
 
 def _open_ollama(model: str, settings: Settings) -> Generator:

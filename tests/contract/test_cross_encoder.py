@@ -224,5 +224,5 @@ def test_a_missing_extra_is_explained_by_the_command_that_installs_it() -> None:
         check=False,
     )
     assert done.returncode == 2
-    assert "pip install 'souffleur[transformers]'" in done.stderr
+    assert "pip install -c constraints.txt -e '.[transformers]'" in done.stderr
     assert "Traceback" not in done.stderr

@@ -260,8 +260,8 @@ def test_a_model_that_does_not_exist_is_explained() -> None:
 @pytest.mark.parametrize(
     ("module", "model", "extra"),
     [
-        ("sentence_transformers", "some/model", "souffleur[transformers]"),
-        ("openai", "openai:essai", "souffleur[openai]"),
+        ("sentence_transformers", "some/model", ".[transformers]"),
+        ("openai", "openai:essai", ".[openai]"),
     ],
 )
 def test_a_missing_extra_is_explained_by_the_command_that_installs_it(
@@ -279,5 +279,5 @@ def test_a_missing_extra_is_explained_by_the_command_that_installs_it(
         check=False,
     )
     assert done.returncode == 2
-    assert f"pip install '{extra}'" in done.stderr
+    assert f"pip install -c constraints.txt -e '{extra}'" in done.stderr
     assert "Traceback" not in done.stderr

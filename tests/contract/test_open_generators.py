@@ -64,7 +64,8 @@ def test_a_missing_package_is_told_only_when_it_is_named(package: str) -> None:
         "except ConfigError as error:",
         " print(error)",
     )
-    assert output == f"{package}:m needs an extra package: pip install 'souffleur[{package}]'"
+    install = f"pip install -c constraints.txt -e '.[{package}]'"
+    assert output == f"{package}:m needs an extra package: {install}"
 
 
 def test_neither_sdk_is_loaded_for_a_model_of_ollama() -> None:

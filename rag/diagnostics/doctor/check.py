@@ -13,7 +13,7 @@ from rag.diagnostics.check import Check
 from rag.errors import HelpError
 
 SENTENCE = re.compile(r"(?<=\.) (?=[A-Z])|\n(?=Correct)")
-INSTALL = re.compile(r"pip install \S+$")
+INSTALL = re.compile(r"pip install .+$")
 
 
 @dataclass(frozen=True, slots=True)
