@@ -22,12 +22,16 @@ from indexer.parsers import parse_page
 from rag.errors import CorpusError, HelpError
 from rag.types import Page
 
-# With the start of another child after it, a hostile page costs less than 2 s.
+# Of processor time: a busy machine costs no page. With the start of another child after it, a
+# hostile page costs less than 2 s.
 PAGE_LIMIT_S = 1.5
 # One PDF is often a whole manual: it gets more time by its size, at most as much as 4 MB.
 PDF_BYTES_A_SECOND = 200_000
 PDF_LIMIT_S = 20.0
 _START_LIMIT_S = 30.0
+_TIMED = hasattr(signal, "setitimer")  # not on Windows, where the limit is of the clock's time
+_PATIENCE = 10 if _TIMED else 1  # times the limit, by the clock
+_LATE = {-getattr(signal, name, 0) for name in ("SIGPROF", "SIGALRM")}
 _MEMORY_BYTES = 1 << 30
 
 
@@ -50,12 +54,13 @@ class Worker:
             process = self._started()
             limit_s = _limit_s(data, page_id)
             start = time.monotonic()
-            reply = _ask(process, (data, page_id), limit_s)
+            reply = _ask(process, (data, page_id), limit_s * _PATIENCE)
             if isinstance(reply, Page):
                 return reply
             if reply is None:
                 self._stop()
-                late = time.monotonic() - start >= limit_s
+                waited_s = time.monotonic() - start
+                late = process.returncode in _LATE or waited_s >= limit_s * _PATIENCE
                 reply = f"takes longer than {limit_s:g} s to parse" if late else "breaks its parser"
             raise CorpusError(page_id, str(reply))
 
@@ -118,22 +123,31 @@ def serve(questions: IO[bytes], replies: IO[bytes]) -> None:
             question: Any = pickle.load(questions)
         except EOFError:
             return
-        _alarm(3 * PDF_LIMIT_S)
+        _alarm(_PATIENCE * PDF_LIMIT_S)
         replies.write(pickle.dumps("ready" if question is None else _answer(*question)))
         replies.flush()
         _alarm(0)
 
 
 def _answer(data: bytes, page_id: str) -> Page | str:
+    _limit_processor(_limit_s(data, page_id))
     try:
         return parse_page(data, page_id)
     except CorpusError as error:
         return error.reason
+    finally:
+        _limit_processor(0)
+
+
+def _limit_processor(seconds: float) -> None:
+    """Have this process ended when it has computed for so long; 0: never."""
+    if _TIMED:
+        signal.setitimer(signal.ITIMER_PROF, seconds)
 
 
 def _alarm(seconds: float) -> None:
     """End this process by itself should its parent be gone and unable to kill it."""
-    if hasattr(signal, "setitimer"):
+    if _TIMED:
         signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
