@@ -45,57 +45,78 @@ class Named(IntEnum):
 class Action:
     """Hold the stem of a verb, those that mean the same, and those that mean the opposite.
 
-    ``bare`` are the stem and those that mean the same, with and without a prefix that undoes.
+    ``bare`` are the stem and those that mean the same, with and without a prefix that undoes;
+    ``related`` they and the opposite ones.
     """
 
     stem: str
     alike: frozenset[str]
     opposite: frozenset[str]
     bare: frozenset[str]
+    related: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Heading:
+    """Hold the stems of a heading's verbs, and where it has none those of its other words.
+
+    ``bare`` are all of them, with and without a prefix that undoes.
+    """
+
+    verbs: tuple[str, ...]
+    others: tuple[str, ...]
+    bare: frozenset[str]
 
 
 def action_asked(question: str) -> Action | None:
     """Return the action that a question asks how to do, None where it names none."""
-    told = analysis.words(question)
+    told = analysis.question_words(question)
     lang = analysis.question_language(question)
-    verbs = [word for word in told if lang == "fr" and INFINITIVE.fullmatch(word)]
-    spoken = SPOKEN.search(question)
-    verbs += [spoken.group(1).lower()] if spoken else told[:1]
-    verb = next((verb for verb in verbs if _is_telling(verb, lang)), None)
+    infinitives = (word for word in told if lang == "fr" and word.endswith(("er", "ir", "re")))
+    verb = next((word for word in infinitives if _is_telling_infinitive(word)), None)
+    if verb is None:
+        spoken = SPOKEN.search(question)
+        verbs = (spoken.group(1).lower(),) if spoken else told[:1]
+        verb = next((verb for verb in verbs if _is_telling(verb, lang)), None)
     if verb is None:
         return None
     particle = next((word for word in told if word in PARTICLES), "") if lang == "en" else ""
     return _action(f"{verb} {particle}".strip(), lang)
 
 
+@lru_cache(maxsize=STEMS_KEPT)
+def _is_telling_infinitive(word: str) -> bool:
+    return INFINITIVE.fullmatch(word) is not None and _is_telling(word, "fr")
+
+
 def _is_telling(verb: str, lang: str) -> bool:
     return analysis.fold(verb) not in LIGHT and not analysis.is_stop_word(verb, lang)
 
 
-@lru_cache(maxsize=HEADINGS_KEPT)
-def named(heading: str, lang: str, action: Action) -> Named:
-    """Say how a heading of a page in ``lang`` stands to an action.
+def named(heading: Heading, action: Action) -> Named:
+    """Say how a heading stands to an action.
 
     Its verbs tell, then the nouns of actions; a participle (« un client archivé ») names a state.
     """
-    verbs, others = _said(heading, lang)
-    if verbs:
-        found = [_compared(stem, action) for stem in verbs]
+    if heading.bare and heading.bare.isdisjoint(action.related):
+        return Named.OTHER if heading.verbs else Named.NOTHING
+    if heading.verbs:
+        found = [_compared(stem, action) for stem in heading.verbs]
         best = max(found)
         return best if best > Named.OTHER else min(found)
-    nouns = [_compared(stem, action) for stem in others]
+    nouns = [_compared(stem, action) for stem in heading.others]
     if max(nouns, default=Named.NOTHING) > Named.OTHER:
         return Named.NOUN
     return Named.OPPOSITE if Named.OPPOSITE in nouns else Named.NOTHING
 
 
 @lru_cache(maxsize=HEADINGS_KEPT)
-def _said(heading: str, lang: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the stems of a heading's verbs, and where it has none those of its other words."""
+def read_heading(heading: str, lang: str) -> Heading:
+    """Return the words by which a heading of a page in ``lang`` names an action."""
     verbs = tuple(analysis.stem(verb, lang) for verb in _verbs(heading, lang))
     told = () if verbs else analysis.words(heading)
-    nouns = (analysis.stem(word, lang) for word in told if not PARTICIPLE.fullmatch(word))
-    return verbs, tuple(nouns)
+    nouns = tuple(analysis.stem(word, lang) for word in told if not PARTICIPLE.fullmatch(word))
+    return Heading(verbs, nouns, frozenset().union(*map(_without_prefix, verbs + nouns)))
 
 
 def _verbs(heading: str, lang: str) -> list[str]:
@@ -150,8 +171,9 @@ def _action(verb: str, lang: str) -> Action:
                 alike |= here if lang == "en" else set()
     opposite |= _synonyms(opposite, "fr") | _synonyms(opposite, "en")
     alike -= {stem}
+    opposite -= alike | {stem}
     bare = _without_prefix(stem).union(*map(_without_prefix, alike))
-    return Action(stem, frozenset(alike), frozenset(opposite - alike - {stem}), bare)
+    return Action(stem, frozenset(alike), frozenset(opposite), bare, bare | opposite)
 
 
 def _synonyms(stems: Iterable[str], lang: str) -> set[str]:

@@ -4,83 +4,83 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import pairwise
 
-from rag.extraction.actions import Action, Named, action_asked, named
-from rag.extraction.reading import Reading
-from rag.extraction.sections import Section, has_steps
+from rag.extraction.actions import Action, Heading, Named, action_asked, named, read_heading
+from rag.extraction.reading import PAGES_KEPT, Reading
 
-READINGS_KEPT = 2_000  # of pages, for the actions that were asked about
 STEPS_PRIOR = 0.5  # what a list of steps is worth where a question asks how, and
 # what a heading is worth that names the action
 NAMED = {Named.SAME_VERB: 0.7, Named.VERB: 0.3, Named.NOUN: 0.1}
 
 
-def apt(reading: Reading, sections: Sequence[Section], question: str) -> list[Section]:
+def apt(reading: Reading, scores: Sequence[float], question: str) -> dict[int, float]:
     """Return the sections whose heading names the action asked about, and those that name none.
 
     Where no heading names it, all but those that name its opposite; all where none is left.
-    ``sections`` are the reading's, scored.
+    ``scores`` are those of the reading's sections; what is returned are the scores by number.
     """
     action = action_asked(question)
     if action is None:
-        return list(sections)
-    names = _named_by(reading, action)
+        return dict(enumerate(scores))
+    names = [_named_by(headings, action) for headings in _headings(reading)]
     is_named = max(names) > Named.NOTHING
     if not is_named:
-        sections = _without_others_steps(reading, sections, names, action)
+        scores = _without_others_steps(reading, scores, names, action)
     elif Named.SAME_VERB in names:
-        sections = [
-            section if name == Named.SAME_VERB else _without_steps(section)
-            for section, name in zip(sections, names, strict=True)
-        ]
+        others = [name != Named.SAME_VERB for name in names]
+        scores = _without_steps(reading, scores, others)
     least = Named.NOTHING if is_named else Named.OTHER
-    kept = [
-        _raised(section, NAMED.get(name, 0.0))
-        for section, name in zip(sections, names, strict=True)
-        if name > least or (name == least and (section.chunks[0].headings or not is_named))
-    ]
-    return kept or list(sections)
+    kept = {
+        number: scores[number] + NAMED.get(name, 0.0)
+        for number, name in enumerate(names)
+        if name > least
+        or (name == least and (not is_named or reading.sections[number].chunks[0].headings))
+    }
+    return kept or dict(enumerate(scores))
 
 
 def _without_others_steps(
-    reading: Reading, sections: Sequence[Section], names: Sequence[Named], action: Action
-) -> Sequence[Section]:
+    reading: Reading, scores: Sequence[float], names: Sequence[Named], action: Action
+) -> Sequence[float]:
     """Take what steps are worth from those of another action where another section says this one.
 
     A page whose title names the action has it done by steps of any name.
     """
-    chunk = sections[0].chunks[0]
     said = reading.words.holding((action.stem, *action.alike))
-    says = [any(i in said for i in range(*bounds)) for bounds in pairwise(reading.bounds)]
-    if not any(says) or named(chunk.title, chunk.lang, action) > Named.NOTHING:
-        return sections
+    chunk = reading.sections[0].chunks[0]
+    if not said or named(read_heading(chunk.title, chunk.lang), action) > Named.NOTHING:
+        return scores
+    others = [
+        name < Named.NOTHING and said.isdisjoint(places)
+        for name, places in zip(names, reading.places, strict=True)
+    ]
+    return _without_steps(reading, scores, others)
+
+
+def _without_steps(
+    reading: Reading, scores: Sequence[float], others: Sequence[bool]
+) -> Sequence[float]:
+    """Take from the scores of other sections what their steps are worth."""
     return [
-        _without_steps(section) if name < Named.NOTHING and not says_it else section
-        for section, name, says_it in zip(sections, names, says, strict=True)
+        score - STEPS_PRIOR if is_other and section.has_steps else score
+        for score, is_other, section in zip(scores, others, reading.sections, strict=True)
     ]
 
 
-def _without_steps(section: Section) -> Section:
-    """Take from a section's scores what its steps are worth."""
-    lost = STEPS_PRIOR * has_steps(section.units)
-    return _raised(section, -lost)
+@lru_cache(maxsize=PAGES_KEPT)
+def _headings(reading: Reading) -> tuple[tuple[Heading, ...], ...]:
+    """Return the headings of each section, the innermost first."""
+    chunks = [section.chunks[0] for section in reading.sections]
+    return tuple(
+        tuple(read_heading(heading, chunk.lang) for heading in reversed(chunk.headings))
+        for chunk in chunks
+    )
 
 
-def _raised(section: Section, more: float) -> Section:
-    if not more:
-        return section
-    raised = tuple([score + more for score in section.overall])
-    return Section(section.chunks, section.units, section.within, raised)
-
-
-@lru_cache(maxsize=READINGS_KEPT)
-def _named_by(reading: Reading, action: Action) -> list[Named]:
-    return [_names(section, action) for section in reading.sections]
-
-
-def _names(section: Section, action: Action) -> Named:
+def _named_by(headings: Sequence[Heading], action: Action) -> Named:
     """Say what the innermost heading that names an action makes of it."""
-    chunk = section.chunks[0]
-    found = (named(heading, chunk.lang, action) for heading in reversed(chunk.headings))
-    return next((name for name in found if name != Named.NOTHING), Named.NOTHING)
+    for heading in headings:
+        name = named(heading, action)
+        if name != Named.NOTHING:
+            return name
+    return Named.NOTHING

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-
-import numpy
+from operator import add
 
 from rag.extraction.asked import QUESTIONS_KEPT
 from rag.extraction.holding import (
-    NEAR,
-    Credits,
-    Places,
+    Led,
     Words,
     asked_of,
+    beside,
     coverage,
-    heads_of,
+    led_by,
     lent,
     rarity,
+    with_near,
 )
 from rag.extraction.sentences import TEXTS_KEPT, joined, length, split_units, with_heads
 
@@ -53,23 +52,23 @@ def condense(text: str, question: str, lang: str, longest: int) -> str:
 @lru_cache(maxsize=QUESTIONS_KEPT)
 def _scores(text: str, question: str, lang: str) -> list[float]:
     """Return how much each unit of a text bears on a question; it is fitted in several tries."""
-    words, heads, first = _read(text, lang)
+    words, led, neighbours, first = _read(text, lang)
     asked = asked_of(question)
-    held = words.held(asked)
-    scores = coverage(rarity(asked, held), lent(held, heads))
-    padded = numpy.zeros(len(scores) + 2)
-    padded[1:-1] = scores
-    near = numpy.maximum(padded[:-2], padded[2:])
-    scored: list[float] = (scores + NEAR * near + first).tolist()
-    return scored
+    held = [words.held(forms) for forms in asked.forms]
+    weights = rarity(asked, held, len(first))
+    covered = coverage(weights, [lent(one, led) for one in held], len(first))
+    return list(map(add, with_near(covered, neighbours), first))
 
 
 @lru_cache(maxsize=TEXTS_KEPT)
-def _read(text: str, lang: str) -> tuple[Words, Places, Credits]:
-    """Return the words of a text's units, their heads, and what standing first is worth."""
+def _read(
+    text: str, lang: str
+) -> tuple[Words, Led, tuple[tuple[int, int], ...], tuple[float, ...]]:
+    """Return a text's words, which units come with which, which are near, what is first worth."""
     units = split_units(text)
-    first = numpy.array([FIRST * (1 - i / len(units)) for i in range(len(units))])
-    return Words.of([unit.text for unit in units], lang), heads_of(units), first
+    first = tuple(FIRST * (1 - i / len(units)) for i in range(len(units)))
+    words = Words.of([unit.text for unit in units], lang)
+    return words, led_by(units), beside(range(len(units))), first
 
 
 def cut(text: str, longest: int) -> str:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
-
-import numpy
+from operator import add
 
 from rag.extraction.asked import asks_how, asks_what, giving, wants_to_know
 from rag.extraction.choosing import STEPS_PRIOR, apt
-from rag.extraction.finishing import completed, is_aside, told
-from rag.extraction.holding import HEAD, NEAR, Asked, Credits, asked_of, coverage, lent, rarity
-from rag.extraction.reading import Reading, given, read, subjects
-from rag.extraction.sections import Section, has_steps, sections_of
+from rag.extraction.finishing import completed, told
+from rag.extraction.holding import (
+    HEAD,
+    Asked,
+    Credits,
+    asked_of,
+    coverage,
+    lent,
+    rarity,
+    with_near,
+)
+from rag.extraction.reading import Reading, bonuses, read, subjects, worth
+from rag.extraction.sections import Section, sections_of
 from rag.extraction.sentences import Unit, leans, length, with_heads
 from rag.types import Chunk, Hit
 
@@ -21,7 +28,7 @@ LONGEST = 1_200  # characters: a list of steps is shown whole up to here
 USUAL = 600  # anything else: what is read at a glance
 SHORT = 250  # below, the best sentence is shown with those that follow it
 BEARING = 0.6  # of the best unit's score, from which on others are shown too
-FOUND_PRIOR, KIND_BONUS = 0.2, 0.4
+FOUND_PRIOR = 0.2
 TITLE = 0.3  # what a word of the page's title counts for each of its units
 
 
@@ -42,97 +49,117 @@ def extract_answer(question: str, hits: Sequence[Hit], page: Sequence[Chunk]) ->
     """
     how = asks_how(question)
     reading = read(sections_of(hits, page))
-    sections = _scored(question, reading, hits, how)
-    section = _answering(apt(reading, sections, question) if how else sections, how)
-    text = _shown(section, how, question)
-    return Extract(f"{text} [1]", replace(hits[0], chunk=_chunk_of(section)))
+    scores, within = _scored(question, reading, hits, how)
+    kept = apt(reading, scores, question) if how else dict(enumerate(scores))
+    number = _answering(reading.sections, kept, how)
+    section, places = reading.sections[number], reading.places[number]
+    of_units = within[places.start : places.stop]
+    best = of_units.index(max(of_units))
+    text = _shown(section, of_units, best, how, question)
+    return Extract(f"{text} [1]", replace(hits[0], chunk=_chunk_of(section, best)))
 
 
-def _answering(sections: Sequence[Section], how: bool) -> Section:
-    """Return the best section; for how, steps rather than the page's introduction."""
-    best = max(sections, key=lambda section: max(section.overall))
-    if how and not best.chunks[0].headings and not has_steps(best.units):
-        steps = [section for section in sections if has_steps(section.units)]
-        return max(steps, key=lambda section: max(section.overall), default=best)
+def _answering(sections: Sequence[Section], scores: Mapping[int, float], how: bool) -> int:
+    """Return the number of the best section; for how, steps rather than the introduction."""
+    best = max(scores, key=scores.__getitem__)
+    if how and not sections[best].chunks[0].headings and not sections[best].has_steps:
+        steps = [number for number in scores if sections[number].has_steps]
+        return max(steps, key=scores.__getitem__, default=best)
     return best
 
 
-def _scored(question: str, reading: Reading, hits: Sequence[Hit], how: bool) -> list[Section]:
-    """Return the sections with the scores of their units, rarity taken over the whole page."""
+def _scored(
+    question: str, reading: Reading, hits: Sequence[Hit], how: bool
+) -> tuple[list[float], list[float]]:
+    """Return the scores of sections, and those that compare units with others of their section.
+
+    A section's is that of its best unit. Rarity is taken over the whole page.
+    """
     asked = asked_of(question)
-    held = reading.words.held(asked)
     count = len(reading.units)
-    units = held[:, :count]
-    own = lent(units, reading.heads)
-    around = _around(reading, held[:, count:], how).take(reading.section_of, axis=1)
-    both = numpy.concatenate((own, numpy.maximum(own, around)), axis=1)
-    covered = coverage(rarity(asked, units), both)
-    bonus = KIND_BONUS * _given(reading, question, asked) - reading.asides
-    overall = numpy.zeros(count + 1)
-    overall[:count] = covered[count:] + bonus
-    near = numpy.maximum(overall[reading.before], overall[reading.after])
-    priors = numpy.array(_priors(reading, hits, how)).take(reading.section_of)
-    raised = (overall[:count] + NEAR * near + priors).tolist()
-    within = (covered[:count] + bonus + reading.first).tolist()
-    return [
-        Section(section.chunks, section.units, tuple(within[start:end]), tuple(raised[start:end]))
-        for section, (start, end) in zip(reading.sections, pairwise(reading.bounds), strict=True)
-    ]
+    held = [reading.words.held(forms) for forms in asked.forms]
+    weights = rarity(asked, held, count)
+    own = [lent(one, reading.led) for one in held]
+    bonus = _bonus(reading, question, asked)
+    within = list(map(add, map(add, coverage(weights, own, count), bonus), reading.first))
+    around = [_around(reading, forms, how) for forms in asked.forms]
+    whole = [_with_names(reading, *pair) for pair in zip(own, around, strict=True)]
+    overall = list(map(add, coverage(weights, whole, count), bonus))
+    near = with_near(overall, reading.neighbours)
+    best = [max(near[one.start : one.stop]) for one in reading.places]
+    return list(map(add, best, _priors(reading, hits, how))), within
 
 
-def _given(reading: Reading, question: str, asked: Asked) -> Credits:
-    """Return how far each unit gives the kind of thing that a question asks for."""
+def _bonus(reading: Reading, question: str, asked: Asked) -> list[float]:
+    """Return what each unit is worth for giving the kind of thing that a question asks for."""
     if not asks_what(question):
-        return given(reading, giving(question))
-    defined = [1.5 * (not stems.isdisjoint(asked.stems)) for stems in subjects(reading)]
-    return numpy.array(defined)
+        return bonuses(reading, giving(question))
+    stems = {stem for forms in asked.forms for stem in forms}
+    return worth(reading, [1.5 * (not stems.isdisjoint(one)) for one in subjects(reading)])
 
 
-def _around(reading: Reading, held: Credits, how: bool) -> Credits:
-    """Return what each section's title and headings hold of the question's words."""
-    count = len(reading.sections)
-    title, heading = held[:, :count], held[:, count:]
-    says_all = reading.asking | numpy.array(reading.steps) if how else reading.asking
-    # what the title says too does not tell a section from the others
-    tells = numpy.where(says_all & (title == 0), 1.0, HEAD)
-    return numpy.maximum(TITLE * title, tells * heading)
+def _around(reading: Reading, forms: Sequence[str], how: bool) -> Credits:
+    """Return how well each section's title and headings hold a word."""
+    held = reading.names.held(forms)
+    count, telling = len(reading.sections), reading.telling[how]
+    around: Credits = {}
+    for place, credit in held.items():
+        section = place % count
+        # what the title says too does not tell a section from the others
+        tells = 1.0 if telling[section] and section not in held else HEAD
+        share = (TITLE if place < count else tells) * credit
+        if around.get(section, 0.0) < share:
+            around[section] = share
+    return around
+
+
+def _with_names(reading: Reading, held: Credits, around: Credits) -> Credits:
+    """Return how well each unit holds a word, by its section's title and headings too."""
+    if not around:
+        return held
+    whole: Credits = {}
+    for number, credit in around.items():
+        whole |= dict.fromkeys(reading.places[number], credit)
+    return whole | {p: credit for p, credit in held.items() if credit > whole.get(p, 0.0)}
 
 
 def _priors(reading: Reading, hits: Sequence[Hit], how: bool) -> list[float]:
     """Return what each section is worth for being found, and for its steps where they are asked."""
     best, ids = hits[0].chunk.id, {hit.chunk.id for hit in hits}
     priors = []
-    for section, steps in zip(reading.sections, reading.steps, strict=True):
-        own = [chunk.id for chunk in section.chunks]
-        found = 1.0 if best in own else 0.5 * (not ids.isdisjoint(own))
-        priors.append(FOUND_PRIOR * found + STEPS_PRIOR * (how and steps))
+    for section in reading.sections:
+        found = 1.0 if best in section.ids else 0.5 * (not ids.isdisjoint(section.ids))
+        priors.append(FOUND_PRIOR * found + STEPS_PRIOR * (how and section.has_steps))
     return priors
 
 
-def _shown(section: Section, how: bool, question: str) -> str:
-    units, best = section.units, section.best
+def _shown(section: Section, scores: Sequence[float], best: int, how: bool, question: str) -> str:
+    units = section.units
     # « j'ai oublié mon mot de passe » asks nothing: one step of what to do would not help
     listed = how or (units[best].kind == "step" and not wants_to_know(question))
-    if listed and has_steps(units):
-        kept = _steps(units, best)
+    if listed and section.has_steps:
+        kept = _steps(section, best)
     elif how and units[best].kind not in ("row", "item", "header"):
-        kept = _onwards(units, best)
+        kept = _onwards(section, best)
     else:
-        kept = _filled(units, _bearing(section), best, how=how)
+        kept = _filled(section, _bearing(section, scores, best), best, how=how)
     return told(units, completed(units, kept, USUAL))
 
 
-def _bearing(section: Section) -> set[int]:
+def _bearing(section: Section, scores: Sequence[float], best: int) -> set[int]:
     """Return the best unit, and those near it that bear on the question almost as much."""
-    units, scores, best = section.units, section.within, section.best
+    units, least = section.units, BEARING * scores[best]
+    bearing = [
+        i
+        for i, score in enumerate(scores)
+        if score >= least and i not in section.asides and _is_near(units, i, best)
+    ]
     kept: set[int] = set()
-    for position in sorted(range(len(units)), key=lambda i: (-scores[i], i)):
+    for position in sorted(bearing, key=lambda i: -scores[i]):
         # one step tells how much or where without those before it
         alone = {position, *units[position].heads}
         more = kept | (alone if units[position].kind == "step" else with_heads(units, position))
-        bears = scores[position] >= BEARING * scores[best] and _is_near(units, position, best)
-        shown = bears and not is_aside(units[position].text)
-        if shown and length(units, more) <= USUAL:
+        if length(units, more) <= USUAL:
             kept = more
     return kept or {best, *units[best].heads}
 
@@ -148,35 +175,41 @@ def _is_near(units: Sequence[Unit], position: int, best: int) -> bool:
     return abs(one.line - other.line) <= 1 or position in other.heads
 
 
-def _steps(units: Sequence[Unit], best: int) -> set[int]:
+def _steps(section: Section, best: int) -> set[int]:
     """Return the list of steps nearest to the best unit, whole or from its first step on."""
+    units = section.units
     steps = [i for i, unit in enumerate(units) if unit.kind == "step"]
     first = units[min(steps, key=lambda i: (abs(i - best), i))].first
     last = max(i for i in steps if units[i].first == first)
-    return _following(units, {first, *units[first].heads}, first, last, LONGEST)
+    return _following(section, {first, *units[first].heads}, first, last, LONGEST)
 
 
-def _onwards(units: Sequence[Unit], best: int) -> set[int]:
+def _onwards(section: Section, best: int) -> set[int]:
     """Return the section from its beginning, or from the best unit where that is too far."""
-    start = 0
+    units, start = section.units, 0
     if length(units, range(best + 1)) > USUAL:
         start = min(with_heads(units, best))
-    return _following(units, set(), start, len(units) - 1, USUAL) or {best}
+    return _following(section, set(), start, len(units) - 1, USUAL) or {best}
 
 
-def _following(units: Sequence[Unit], kept: set[int], first: int, last: int, most: int) -> set[int]:
+def _following(section: Section, kept: set[int], first: int, last: int, most: int) -> set[int]:
     """Add the units from the first to the last, captions aside, as far as they fit."""
+    left = most - length(section.units, kept)
     for position in range(first, last + 1):
-        if length(units, kept | {position}) > most:
+        more = len(section.units[position].text) + bool(kept)
+        if position in kept:
+            continue
+        if more > left:
             break
-        if not is_aside(units[position].text):
-            kept = kept | {position}
+        if position not in section.asides:
+            kept.add(position)
+            left -= more
     return kept
 
 
-def _filled(units: Sequence[Unit], kept: set[int], best: int, *, how: bool) -> set[int]:
+def _filled(section: Section, kept: set[int], best: int, *, how: bool) -> set[int]:
     """Add the rest of a short list or paragraph: what follows the best sentence in it."""
-    unit = units[best]
+    units, unit = section.units, section.units[best]
     if unit.kind == "lead" or (unit.kind == "item" and (unit.heads or how)):
         led = unit.kind == "lead"
         listed = {
@@ -191,13 +224,13 @@ def _filled(units: Sequence[Unit], kept: set[int], best: int, *, how: bool) -> s
             break
         more = kept | {position}
         too_long = length(units, more) > SHORT and not leans(units, position)
-        if too_long or is_aside(units[position].text):
+        if too_long or position in section.asides:
             break
         kept = more
     return kept
 
 
-def _chunk_of(section: Section) -> Chunk:
+def _chunk_of(section: Section, best: int) -> Chunk:
     """Return the section's chunk that holds its best unit."""
-    line = section.units[section.best].text.split("\n")[0]
+    line = section.units[best].text.split("\n")[0]
     return next((chunk for chunk in section.chunks if line in chunk.text), section.chunks[0])

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
-
-import numpy
-from numpy.typing import NDArray
 
 from rag import analysis
 from rag.extraction.asked import QUESTIONS_KEPT, frame
 from rag.extraction.sentences import Unit
 
-Credits: TypeAlias = NDArray[numpy.float64]
-Places: TypeAlias = NDArray[numpy.intp]
+# how well texts hold a word, by their places: few hold it, and numpy takes 1 µs to begin
+Credits: TypeAlias = dict[int, float]
+Led: TypeAlias = Mapping[int, Sequence[int]]
 
 ALIKE = 0.7  # what a word of the same root counts: « ouiller » for « ouillage »
 HEAD = 0.6  # what a word of the lead-in or of the header row counts for an item or row
@@ -33,10 +31,10 @@ class Asked:
 
     def __init__(self, question: str) -> None:
         words = analysis.content_words(question, analysis.STEMMERS)[:MOST_WORDS]
-        framing = set(analysis.words(frame(question)))
+        framed = frame(question)
+        framing = analysis.words(framed) if framed else ()
         self.forms = [analysis.query_stems(word) for word in words]
         self.counts = [FRAME if word in framing else 1.0 for word in words]
-        self.stems = frozenset(stem for forms in self.forms for stem in forms)
 
 
 @lru_cache(maxsize=QUESTIONS_KEPT)
@@ -47,10 +45,9 @@ def asked_of(question: str) -> Asked:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Words:
-    """Hold which of ``count`` texts hold each stem, and the stems by their first letters."""
+    """Hold the places of the texts that hold each stem, and the stems by their first letters."""
 
-    count: int
-    by_stem: dict[str, Places]
+    by_stem: dict[str, tuple[int, ...]]
     by_root: dict[str, tuple[str, ...]]
 
     @classmethod
@@ -63,75 +60,86 @@ class Words:
         by_root: dict[str, tuple[str, ...]] = {}
         for stem in holding:
             root = stem[:SHORTEST_ROOT]
-            by_root[root] = (*by_root.get(root, ()), stem)
-        by_stem = {stem: numpy.array(places, numpy.intp) for stem, places in holding.items()}
-        return cls(len(texts), by_stem, by_root)
+            if len(root) == SHORTEST_ROOT:
+                by_root[root] = (*by_root.get(root, ()), stem)
+        return cls({stem: tuple(places) for stem, places in holding.items()}, by_root)
 
-    def held(self, asked: Asked) -> Credits:
-        """Return how well each text holds each word of a question: (words, texts).
-
-        1, or `ALIKE` for a word of the same root.
-        """
-        found = numpy.zeros((len(asked.forms), self.count))
-        for row, forms in zip(found, asked.forms, strict=True):
-            for form in forms:
-                for stem in self.by_root.get(form[:SHORTEST_ROOT], ()):
-                    if _same_root(form, stem):
-                        row[self.by_stem[stem]] = ALIKE
-            for form in forms:
-                if form in self.by_stem:
-                    row[self.by_stem[form]] = 1.0
+    def held(self, forms: Sequence[str]) -> Credits:
+        """Return how well texts hold a word: 1, or `ALIKE` where they hold one of the same root."""
+        found: Credits = {}
+        for form in forms:
+            for stem in self.by_root.get(form[:SHORTEST_ROOT], ()):
+                if _same_root(form, stem):
+                    found |= dict.fromkeys(self.by_stem[stem], ALIKE)
+        for form in forms:
+            if form in self.by_stem:
+                found |= dict.fromkeys(self.by_stem[form], 1.0)
         return found
 
     def holding(self, stems: Iterable[str]) -> set[int]:
         """Return the places of the texts that hold one of the stems."""
-        found = (self.by_stem[stem] for stem in stems if stem in self.by_stem)
-        return {place for places in found for place in places.tolist()}
+        return {place for stem in stems for place in self.by_stem.get(stem, ())}
 
 
-def heads_of(units: Sequence[Unit]) -> Places:
-    """Return the places of each unit's lead-in and header row: (2, units); those of no unit last.
-
-    ``units`` are all that there are: the number of them stands for no unit.
-    """
-    none = len(units)
-    rows = [(*unit.heads, none, none)[:MOST_HEADS] for unit in units]
-    return numpy.array(rows, numpy.intp).reshape(none, MOST_HEADS).T
-
-
-def lent(held: Credits, heads: Places) -> Credits:
-    """Return how well each unit holds each word, by its lead-in and header row too."""
-    if heads.size and heads.min() < held.shape[1]:
-        padded = numpy.zeros((held.shape[0], held.shape[1] + 1))
-        padded[:, :-1] = HEAD * held
-        for head in heads:
-            held = numpy.maximum(held, padded.take(head, axis=1))
-    return held
+def led_by(units: Sequence[Unit]) -> Led:
+    """Return the places of the units that come with each lead-in and each header row."""
+    led: dict[int, list[int]] = {}
+    for place, unit in enumerate(units):
+        for head in unit.heads[:MOST_HEADS]:
+            led.setdefault(head, []).append(place)
+    return led
 
 
-def rarity(asked: Asked, held: Credits) -> list[float]:
-    """Return the weight of each word, higher the fewer units hold it.
+def lent(held: Credits, led: Led) -> Credits:
+    """Return how well units hold a word, by their lead-ins and header rows too."""
+    heads = led.keys() & held.keys()
+    if not heads:
+        return held
+    more = dict(held)
+    for head in heads:
+        credit = HEAD * held[head]
+        more |= {unit: credit for unit in led[head] if more.get(unit, 0.0) < credit}
+    return more
+
+
+def rarity(asked: Asked, held: Sequence[Credits], count: int) -> list[float]:
+    """Return the weight of each word, higher the fewer of the units, which are ``count``, hold it.
 
     A word that stands nowhere weighs too: what the others tell is then worth less.
     """
-    count = held.shape[1]
-    holding = numpy.count_nonzero(held, axis=1).tolist()
     return [
-        weight * math.log(1 + count / (1 + number))
-        for weight, number in zip(asked.counts, holding, strict=True)
+        weight * math.log(1 + count / (1 + len(holding)))
+        for weight, holding in zip(asked.counts, held, strict=True)
     ]
 
 
-def coverage(weights: Sequence[float], credits_: Credits) -> Credits:
-    """Return how much of the question each text holds, in [0, 1]: (words, texts) to (texts,)."""
+def coverage(weights: Sequence[float], held: Iterable[Credits], count: int) -> list[float]:
+    """Return how much of the question each of ``count`` texts holds, in [0, 1]."""
     total = sum(weights) or 1.0
-    weighted = numpy.array(weights)[:, None] * credits_
-    return numpy.add.reduce(weighted, axis=0) / total
+    covered = [0.0] * count
+    for weight, holding in zip(weights, held, strict=True):
+        for place, credit in holding.items():
+            covered[place] += weight * credit
+    return [one / total for one in covered]
+
+
+def beside(places: range) -> tuple[tuple[int, int], ...]:
+    """Return the places before and after each of the units at some places, -1 for none."""
+    return tuple(
+        (i - 1 if i > places.start else -1, i + 1 if i + 1 < places.stop else -1) for i in places
+    )
+
+
+def with_near(scores: Sequence[float], neighbours: Sequence[tuple[int, int]]) -> list[float]:
+    """Return the scores of units, each with what its better neighbour's is worth."""
+    known = (*scores, 0.0)  # at -1
+    return [
+        score + NEAR * (one if (one := known[before]) > (other := known[after]) else other)
+        for score, (before, after) in zip(scores, neighbours, strict=True)
+    ]
 
 
 def _same_root(one: str, other: str) -> bool:
-    if one[:SHORTEST_ROOT] != other[:SHORTEST_ROOT] or one == other:
-        return False
-    short, long = (one, other) if len(one) <= len(other) else (other, one)
-    near = SHORTEST_ROOT <= len(short) >= len(long) - LONGEST_ENDING
-    return near and long.startswith(short)
+    """Say whether two stems that begin alike differ by an ending alone."""
+    short, long = (one, other) if len(one) < len(other) else (other, one)
+    return 0 < len(long) - len(short) <= LONGEST_ENDING and long.startswith(short)

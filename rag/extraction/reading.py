@@ -5,79 +5,79 @@ What is kept depends on the page alone; questions are compared with it in a mome
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-
-import numpy
-from numpy.typing import NDArray
+from itertools import accumulate, pairwise
 
 from rag.extraction.asked import subject
 from rag.extraction.finishing import is_aside
-from rag.extraction.holding import Credits, Places, Words, heads_of
-from rag.extraction.sections import Section, has_steps
+from rag.extraction.holding import Led, Words, beside, led_by
+from rag.extraction.sections import Section
 from rag.extraction.sentences import Unit
 
-PAGES_KEPT = 500  # some 60 KB each
+PAGES_KEPT = 500  # some 40 KB each
 FIRST = 0.1  # what standing first in its section is worth
+KIND_BONUS = 0.4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reading:
     """Hold what can be said of a page's sections before a question is asked.
 
-    ``words`` are of the units, then of the title and of the headings of each section; ``bounds``
-    where each section's units begin, and where the last ends. ``before`` and ``after`` are each
-    unit's neighbours in its section, the number of units for none; ``section_of`` its section.
+    ``places`` are those of each section's units among all of them. ``words`` are of the units,
+    ``names`` of the title of each section, then of the headings of each. ``telling`` says of each
+    section whether its heading names what it gives, where a question does not ask how and where
+    it does.
     """
 
     sections: tuple[Section, ...]
     units: tuple[Unit, ...]
-    bounds: tuple[int, ...]
+    places: tuple[range, ...]
     words: Words
-    heads: Places
-    section_of: Places
-    before: Places
-    after: Places
-    first: Credits
-    asides: Credits
-    steps: tuple[bool, ...]
-    asking: NDArray[numpy.bool_]
+    names: Words
+    led: Led
+    neighbours: tuple[tuple[int, int], ...]
+    first: tuple[float, ...]
+    asides: tuple[bool, ...]
+    telling: tuple[tuple[bool, ...], tuple[bool, ...]]
 
 
 @lru_cache(maxsize=PAGES_KEPT)
 def read(sections: tuple[Section, ...]) -> Reading:
     """Return what sections of one page say."""
-    bounds = [0]
-    for section in sections:
-        bounds.append(bounds[-1] + len(section.units))
     units = _flat(sections)
+    bounds = [0, *accumulate(len(section.units) for section in sections)]
     chunks = [section.chunks[0] for section in sections]
-    texts = [unit.text for unit in units]
     named = [*(chunk.title for chunk in chunks), *(chunk.heading for chunk in chunks)]
-    firsts = [FIRST * (1 - i / len(one.units)) for one in sections for i in range(len(one.units))]
-    every = range(len(units))
-    starts, ends = set(bounds[:-1]), {bound - 1 for bound in bounds[1:]}
+    firsts = (FIRST * (1 - i / len(one.units)) for one in sections for i in range(len(one.units)))
+    asking = tuple(chunk.heading.endswith("?") for chunk in chunks)
+    steps = tuple(one or section.has_steps for one, section in zip(asking, sections, strict=True))
+    places = tuple(range(*ends) for ends in pairwise(bounds))
     return Reading(
         sections=sections,
         units=units,
-        bounds=tuple(bounds),
-        words=Words.of([*texts, *named], chunks[0].lang),
-        heads=heads_of(units),
-        section_of=numpy.repeat(numpy.arange(len(sections)), numpy.diff(bounds)),
-        before=numpy.array([len(units) if i in starts else i - 1 for i in every], numpy.intp),
-        after=numpy.array([len(units) if i in ends else i + 1 for i in every], numpy.intp),
-        first=numpy.array(firsts),
-        asides=numpy.array([float(is_aside(text)) for text in texts]),
-        steps=tuple(has_steps(section.units) for section in sections),
-        asking=numpy.array([chunk.heading.endswith("?") for chunk in chunks]),
+        places=places,
+        words=Words.of([unit.text for unit in units], chunks[0].lang),
+        names=Words.of(named, chunks[0].lang),
+        led=led_by(units),
+        neighbours=tuple(pair for one in places for pair in beside(one)),
+        first=tuple(firsts),
+        asides=tuple(is_aside(unit.text) for unit in units),
+        telling=(asking, steps),
     )
 
 
 @lru_cache(maxsize=4 * PAGES_KEPT)
-def given(reading: Reading, gives: Callable[[str], float]) -> Credits:
-    """Return how far each unit gives a kind of thing (see `asked.giving`)."""
-    return numpy.array([gives(unit.text) for unit in reading.units], numpy.float64)
+def bonuses(reading: Reading, gives: Callable[[str], float]) -> list[float]:
+    """Return what each unit is worth for giving a kind of thing (see `asked.giving`)."""
+    return worth(reading, [gives(unit.text) for unit in reading.units])
+
+
+def worth(reading: Reading, given: Iterable[float]) -> list[float]:
+    """Return what units are worth that give so much of what is asked for, an aside less."""
+    pairs = zip(given, reading.asides, strict=True)
+    return [KIND_BONUS * one - aside for one, aside in pairs]
 
 
 @lru_cache(maxsize=PAGES_KEPT)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
 
+from rag.extraction.finishing import is_aside
 from rag.extraction.sentences import Unit, split_units
 from rag.types import Chunk, Hit
 
@@ -16,25 +17,24 @@ MOST_READ = 12_000  # characters of a page: 65 ms where no word of it was met be
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Section:
-    """Hold the chunks under one heading, their units, and each unit's two scores.
+    """Hold the chunks under one heading and their units.
 
-    ``within`` compares a unit with others of the section, ``overall`` with those of other sections.
+    ``ids`` are the chunks'; ``asides`` the positions of captions and of what sends to another page
+    (see `is_aside`); ``has_steps`` says whether there is a list of two steps or more.
     """
 
     chunks: tuple[Chunk, ...]
     units: tuple[Unit, ...]
-    within: tuple[float, ...] = ()
-    overall: tuple[float, ...] = ()
+    ids: frozenset[str]
+    asides: frozenset[int]
+    has_steps: bool
 
-    @property
-    def best(self) -> int:
-        """Return the position of its best unit, the first of equals."""
-        return self.within.index(max(self.within))
-
-
-def has_steps(units: Sequence[Unit]) -> bool:
-    """Say whether there is a list of two steps or more."""
-    return sum(unit.kind == "step" for unit in units) > 1
+    @classmethod
+    def of(cls, chunks: tuple[Chunk, ...], units: tuple[Unit, ...]) -> Section:
+        """Look at the units of chunks."""
+        ids = frozenset(chunk.id for chunk in chunks)
+        asides = frozenset(i for i, unit in enumerate(units) if is_aside(unit.text))
+        return cls(chunks, units, ids, asides, sum(unit.kind == "step" for unit in units) > 1)
 
 
 def sections_of(hits: Sequence[Hit], page: Sequence[Chunk]) -> tuple[Section, ...]:
@@ -43,22 +43,24 @@ def sections_of(hits: Sequence[Hit], page: Sequence[Chunk]) -> tuple[Section, ..
     Those of a page that is read whole are the same objects for every question.
     """
     best = hits[0].chunk
-    chunks = tuple(page) if any(chunk.id == best.id for chunk in page) else (best,)
-    if sum(len(chunk.text) for chunk in chunks) <= MOST_READ:
-        sections = _whole(chunks)
-    else:
+    chunks = tuple(page) if best.id in [chunk.id for chunk in page] else (best,)
+    sections = _whole(chunks)
+    if sections is None:
         sections = _divided(_chosen(_grouped(chunks), best.id, {hit.chunk.id for hit in hits}))
-    return sections or (Section((best,), (Unit(best.text, "sentence", 0),)),)
+    return sections or (Section.of((best,), (Unit(best.text, "sentence", 0),)),)
 
 
 @lru_cache(maxsize=PAGES_KEPT)
-def _whole(chunks: tuple[Chunk, ...]) -> tuple[Section, ...]:
+def _whole(chunks: tuple[Chunk, ...]) -> tuple[Section, ...] | None:
+    """Return the sections of a page that is read whole, None for one that is too long."""
+    if sum(len(chunk.text) for chunk in chunks) > MOST_READ:
+        return None
     return _divided(_grouped(chunks))
 
 
 @lru_cache(maxsize=PAGES_KEPT)
 def _divided(groups: tuple[tuple[Chunk, ...], ...]) -> tuple[Section, ...]:
-    sections = (Section(group, split_units(_text(group))) for group in groups)
+    sections = (Section.of(group, split_units(_text(group))) for group in groups)
     return tuple(section for section in sections if section.units)
 
 

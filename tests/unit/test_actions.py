@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rag.extraction.actions import Named, action_asked, named
+from rag.extraction.actions import Named, action_asked, named, read_heading
 from rag.extraction.extract import extract_answer
 from rag.types import Chunk, Hit
 
@@ -51,7 +51,7 @@ def extract(question: str, chunks: list[Chunk], best: int = 0) -> str:
 def test_a_french_heading_is_compared_with_the_action(question, heading, expected):
     action = action_asked(question)
     assert action is not None
-    assert named(heading, "fr", action) is expected
+    assert named(read_heading(heading, "fr"), action) is expected
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_a_french_heading_is_compared_with_the_action(question, heading, expecte
 def test_an_english_heading_is_compared_with_the_action(question, heading, expected):
     action = action_asked(question)
     assert action is not None
-    assert named(heading, "en", action) is expected
+    assert named(read_heading(heading, "en"), action) is expected
 
 
 @pytest.mark.parametrize("question", ["", "?", "Comment faire un bilan ?", "How do I do it?"])

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import random
+from pathlib import Path
 
 import pytest
 
+from rag.extraction import asked
 from rag.extraction.asked import asks_how, asks_what, giving, subject
 from rag.extraction.extract import LONGEST, USUAL, extract_answer
 from rag.types import Chunk, Hit
@@ -270,3 +273,19 @@ def test_what_gives_the_kind_of_thing_asked_for_is_told_from_what_does_not(quest
 
     gives = defines if asks_what(question) else giving(question)
     assert gives(text) > gives(other)
+
+
+def test_no_pattern_finds_what_its_cues_do_not_announce():
+    folder = Path(__file__).parents[1] / "quality"
+    lines = [
+        line for name in ("questions", "extracts") for line in _lines(folder / f"{name}.jsonl")
+    ]
+    questions = [json.loads(line)["question"] for line in lines]
+    questions += ["DATE LİMITE ?", "ſeuil", "Défınir un lot", "Qu'appelle-t-on un lot ?"]
+    for question in questions:
+        found = [pattern.search(question) for pattern in (*asked.FRAMES, asked.WHETHER)]
+        assert asked._found(question) == tuple(one.group() if one else "" for one in found)
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text("utf-8").splitlines()
