@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from rag import messages
 from rag.deadline import Deadline
@@ -19,12 +19,14 @@ SEE_ALSO = 4
 class Context:
     """Hold what is known of a question when its answer is written.
 
-    ``pages`` are the records of the hits' pages and of those that they link, by id; ``cache_ms``
-    is when it was known that no answer is kept, ``search_ms`` when the search was through.
+    ``retrieved`` are the hits as sources, ``pages`` the records of the hits' pages and of those
+    that they link, by id; ``cache_ms`` is when it was known that no answer is kept, ``search_ms``
+    when the search was through.
     """
 
     lang: str
     retrieval: Retrieval
+    retrieved: tuple[Source, ...]
     pages: dict[str, PageRecord]
     extract: Extract
     deadline: Deadline
@@ -47,10 +49,12 @@ class Written:
 
 def written_answer(context: Context, written: Written) -> Answer:
     """Return the answer that the model wrote. Its sources are what it cites, else the best."""
-    sources = sources_of(written.passages)
-    shown = tuple(s for s in sources if s.n in written.cited) or (_best(sources),)
-    ended = written.usage.ended if written.usage else None
-    return _answer(context, written.text, shown, written, truncated=ended != "stop")
+    numbered = enumerate(written.passages, 1)
+    cited = tuple(_source(n, hit) for n, hit in numbered if n in written.cited)
+    shown = cited or (_best(sources_of(written.passages)),)
+    truncated = written.usage is None or written.usage.ended != "stop"
+    model = written.model or None
+    return _answer(context, written.text, shown, written, model=model, truncated=truncated)
 
 
 def extract_answer(
@@ -62,7 +66,7 @@ def extract_answer(
     """
     shown = sources_of([context.extract.hit])
     said = messages.message(reason, context.lang)
-    written = replace(written, model="") if written else Written()
+    written = written or Written()
     text = context.extract.text
     return _answer(context, text, shown, written, degraded=degraded, reason=said)
 
@@ -96,17 +100,12 @@ def unsearched(lang: str, deadline: Deadline) -> Answer:
 
 def sources_of(hits: Sequence[Hit]) -> tuple[Source, ...]:
     """Return the hits as sources, numbered from 1 in their order."""
-    return tuple(
-        Source(
-            n=n,
-            title=hit.chunk.title,
-            heading=hit.chunk.heading,
-            url=hit.chunk.url,
-            page=hit.chunk.page,
-            score=round(hit.score, 4),
-        )
-        for n, hit in enumerate(hits, 1)
-    )
+    return tuple(_source(n, hit) for n, hit in enumerate(hits, 1))
+
+
+def _source(n: int, hit: Hit) -> Source:
+    chunk = hit.chunk
+    return Source(n, chunk.title, chunk.heading, chunk.url, chunk.page, round(hit.score, 4))
 
 
 def _answer(
@@ -115,6 +114,7 @@ def _answer(
     sources: tuple[Source, ...],
     written: Written,
     *,
+    model: str | None = None,
     truncated: bool = False,
     degraded: bool = False,
     reason: str | None = None,
@@ -126,7 +126,7 @@ def _answer(
         page_effective=effective,
         see_also=_see_also(context, effective),
         sources=sources,
-        retrieved=sources_of(context.retrieval.hits),
+        retrieved=context.retrieved,
         actions=record.actions if record else (),
         legs=_legs(context.retrieval.hits),
         timings=_timings(context, written),
@@ -134,7 +134,7 @@ def _answer(
         reason=reason,
         truncated=truncated,
         unsupported=written.dropped,
-        model=written.model or None,
+        model=model,
         usage=written.usage,
     )
 

@@ -164,7 +164,7 @@ class Assistant:
         if isinstance(context, Answer):
             yield CompleteEvent(context)
             return
-        yield SourcesEvent(sources_of(context.retrieval.hits), context.extract.text)
+        yield SourcesEvent(context.retrieved, context.extract.text)
         if self._writer is None:
             yield CompleteEvent(extract_answer(context, "off"))
             return
@@ -187,7 +187,10 @@ class Assistant:
         asked = retrieval.question or request.question
         extract = extract_from(asked, retrieval.hits, found.chunks)
         search_ms = _spent_ms(deadline)
-        return Context(request.lang, retrieval, found.pages, extract, deadline, search_ms, cache_ms)
+        retrieved = sources_of(retrieval.hits)
+        return Context(
+            request.lang, retrieval, retrieved, found.pages, extract, deadline, search_ms, cache_ms
+        )
 
     def _with_living_links(self, answer: Answer, timeout_s: float) -> Answer:
         """Return a kept answer without what it would name of pages that are gone since."""

@@ -59,8 +59,17 @@ async def bounded(call: Callable[[], Result], timeout_s: float) -> Result:
     """
     future = started(call)
     # not wait_for: in Python 3.11 it may lose a cancellation that comes with the result
-    async with asyncio.timeout(timeout_s):
+    late = asyncio.get_running_loop().call_later(timeout_s, give_up, future)
+    try:
         return await future
+    finally:
+        late.cancel()
+
+
+def give_up(future: asyncio.Future[Result]) -> None:
+    """Make who awaits a result that has not come hear of a TimeoutError instead."""
+    if not future.done():
+        future.set_exception(TimeoutError())
 
 
 def started(call: Callable[[], Result]) -> asyncio.Future[Result]:

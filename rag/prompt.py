@@ -95,6 +95,11 @@ def whole_tokens(prompt: Prompt) -> int:
     return estimate_tokens(prompt.system) + estimate_tokens(prompt.user) + CHAT_TOKENS
 
 
+def rest_tokens(prompt: Prompt, read: int) -> int:
+    """Estimate the tokens of a prompt whose rules and first ``read`` characters are known."""
+    return estimate_tokens(prompt.user[read:]) + CHAT_TOKENS
+
+
 @lru_cache(maxsize=TEXTS_KEPT)
 def estimate_tokens(text: str) -> int:
     """Estimate, on the safe side, the tokens of a text for a model without its tokenizer."""

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from rag.breaker import CircuitBreaker
-from rag.deadline import Deadline, bounded, started
+from rag.deadline import Deadline, bounded, give_up, started
 from rag.errors import HelpError, IndexFault, SearchUnavailable
 from rag.retriever import Retrieval, Retriever
 from rag.types import Chunk, Hit, PageRecord, Store
@@ -119,15 +119,23 @@ async def _awaited(
     call: asyncio.Future[Found], limit_s: float, searched: Sequence[tuple[Retrieval, Deadline]]
 ) -> Found:
     """Return what comes in time: all of it, or what was searched. Raises: TimeoutError…"""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(limit_s):
-            return await asyncio.shield(call)
-    if not searched:
-        raise TimeoutError
-    retrieval, reading = searched[0]
+    loop = asyncio.get_running_loop()
+    timer: asyncio.TimerHandle
+
+    def look() -> None:  # a timer alone: a timeout and a shield around it take 0.03 ms more
+        nonlocal timer
+        if searched and (left_s := searched[0][1].left_s()):
+            timer = loop.call_later(left_s, look)
+        else:
+            give_up(call)
+
+    timer = loop.call_later(limit_s, look)
     try:
-        async with asyncio.timeout(reading.left_s()):
-            return await asyncio.shield(call)
+        return await call
     except TimeoutError:
+        if not searched:
+            raise TimeoutError from None
         logger.warning(LATE)
-        return Found(retrieval, {}, [])
+        return Found(searched[0][0], {}, [])
+    finally:
+        timer.cancel()

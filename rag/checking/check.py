@@ -22,6 +22,8 @@ REFUSAL_ENGLISH = "The help does not say."
 LANGUAGE_SENTENCES = 2  # the first ones tell in which language an answer is
 LANGUAGE_WORDS = 8
 CERTAIN = 3  # words of the other language's own
+OWN = {"fr": STOP_WORDS["fr"] - STOP_WORDS["en"], "en": STOP_WORDS["en"] - STOP_WORDS["fr"]}
+LETTERS = re.compile(r"[^\W\d_]+")
 _STEP = r"(?:étape|etape|step)\s+\d{1,3}"
 MARKER = re.compile(
     rf"^(?:(?:[*_]{{0,3}}(?:\d{{1,3}}[.)]|{_STEP}\s*[.):–-])[*_]{{0,3}}"
@@ -65,7 +67,8 @@ class SentenceFilter:
         self._evidence = Evidence(passages, lang, encoder)
         self._count = len(passages)
         self._lang = lang
-        self._allowed = frozenset({*allowed_links, *map(bare, allowed_links)})
+        fragments = (url for url in allowed_links if "#" in url)
+        self._allowed = frozenset(allowed_links).union(map(bare, fragments))
         self._cutter = Cutter()
         self._released: list[str] = []
         self._opening: list[str] = []
@@ -159,15 +162,12 @@ class SentenceFilter:
 
 def is_in_other_language(text: str, lang: str) -> bool:
     """Say whether a text is surely not in a language, ``fr`` or ``en``, by its function words."""
-    told = [fold(word) for word in re.findall(r"[^\W\d_]+", text)]
+    told = [fold(word) for word in LETTERS.findall(text)]
     other = "en" if lang == "fr" else "fr"
-    own = sum(word in STOP_WORDS[lang] for word in told)
-    theirs = sum(word in STOP_WORDS[other] - STOP_WORDS[lang] for word in told)
-    if theirs >= CERTAIN and theirs > 2 * sum(
-        word in STOP_WORDS[lang] - STOP_WORDS[other] for word in told
-    ):
+    theirs = sum(word in OWN[other] for word in told)
+    if theirs >= CERTAIN and theirs > 2 * sum(word in OWN[lang] for word in told):
         return True
-    return len(told) >= LANGUAGE_WORDS and own == 0
+    return len(told) >= LANGUAGE_WORDS and STOP_WORDS[lang].isdisjoint(told)
 
 
 def says_nothing(text: str) -> bool:
@@ -181,7 +181,7 @@ def says_nothing(text: str) -> bool:
 
 
 def _is_apology(text: str) -> bool:
-    return not re.search(r"\w{4}", APOLOGY.sub("", text)) and bool(APOLOGY.search(text))
+    return bool(APOLOGY.search(text)) and not re.search(r"\w{4}", APOLOGY.sub("", text))
 
 
 def _bare(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from rag.analysis import fold
 from rag.checking import facts
-from rag.checking.evidence import Evidence
+from rag.checking.evidence import Evidence, Same
 from rag.types import Vectors
 
 Floats: TypeAlias = NDArray[numpy.float64]
@@ -18,20 +19,20 @@ Floats: TypeAlias = NDArray[numpy.float64]
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Hold a sentence's words and how they are met by the units.
+    """Hold a sentence's words and what the passages have in common with them.
 
-    ``clauses`` are its clauses with their rows; ``met`` has shape (words, columns of units),
-    ``matched`` (words, columns of words), ``weights`` (words,), ``cosines`` (columns of units,).
+    ``clauses`` are its clauses with their rows, ``alike`` the passages' words of one stem with
+    each word, ``asked`` the vectors; ``nearest`` is the best cosine with each passage's units.
     """
 
     text: str
-    clauses: tuple[tuple[str, tuple[int, ...]], ...]
+    clauses: tuple[tuple[str, list[int]], ...]
     denied: frozenset[int]
     weights: Floats
-    matched: Vectors
-    met: Vectors
-    cosines: Vectors
-    things: tuple[int, ...]
+    alike: Sequence[Same]
+    asked: Vectors | None
+    nearest: list[float]
+    things: list[int]
 
 
 def claimed(evidence: Evidence, sentence: str) -> Claim | None:
@@ -41,18 +42,18 @@ def claimed(evidence: Evidence, sentence: str) -> Claim | None:
         return None
     place = {word: row for row, word in enumerate(told)}
     parts = [
-        (part, tuple(place[word] for word in facts.telling(part)))
-        for part in facts.clauses(sentence)
+        (part, [place[word] for word in facts.telling(part)]) for part in facts.clauses(sentence)
     ]
     denied = facts.negated(sentence)
-    matched, cosines = evidence.compared(told, sentence)
+    alike = [evidence.alike(word) for word in told]
+    asked = evidence.asked(told, sentence)
     return Claim(
         text=sentence,
         clauses=tuple((part, rows) for part, rows in parts if rows),
-        denied=frozenset(row for word, row in place.items() if fold(word) in denied),
-        weights=evidence.weights(told),
-        matched=matched,
-        met=evidence.in_units(matched),
-        cosines=cosines,
-        things=tuple(place[w] for w in sorted(facts.determined(sentence)) if w in place),
+        denied=frozenset(row for word, row in place.items() if denied and fold(word) in denied),
+        weights=numpy.array([evidence.weight(same) for same in alike]),
+        alike=alike,
+        asked=asked,
+        nearest=evidence.nearest(asked),
+        things=[place[w] for w in sorted(facts.determined(sentence)) if w in place],
     )

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy
 
-from rag.analysis import fold
 from rag.checking import facts
 from rag.checking.claim import Claim
 from rag.checking.evidence import Evidence
-from rag.checking.opposites import contradicts
+from rag.checking.opposites import against, contradicts
 from rag.checking.passages import Passage, Unit, flat
 from rag.types import Vectors
 
@@ -26,45 +26,61 @@ TALKED_OF = 0.35  # share of a clause's words by which a page's clause is about 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """Hold what a sentence names letter by letter, and its words, folded."""
+    """Hold what a sentence names letter by letter, and its words, folded.
+
+    What stands in quotes, is pressed or is a name comes with its words as ``Passage.flat`` has
+    them; ``numbers`` are those of each clause, ``against`` the marks of what may oppose the words.
+    """
 
     steps: frozenset[tuple[str, str]]
     codes: frozenset[str]
     addresses: frozenset[str]
-    quoted: tuple[str, ...]
-    pressed: tuple[str, ...]
-    names: tuple[str, ...]
+    quoted: tuple[tuple[str, str], ...]
+    pressed: tuple[tuple[str, str], ...]
+    names: tuple[tuple[str, str], ...]
+    numbers: tuple[list[str], ...]
     words: frozenset[str]
+    against: frozenset[object]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Part:
-    """Hold how a sentence is met by one passage: `Claim`'s columns of that passage alone."""
+    """Hold how a sentence's words are met by those of one passage: (words, words + 1)."""
 
     passage: Passage
     matched: Vectors
-    met: Vectors
+
+    @cached_property
+    def met(self) -> Vectors:
+        """Return how well each word is met by each unit: (words, units)."""
+        return self.passage.said.best(self.matched)[:, :-2]
 
 
-def named_in(sentence: str) -> Named:
+def named_in(claim: Claim) -> Named:
     """Return what a sentence names."""
+    sentence = claim.text
+    spoken = frozenset(facts.heard(sentence))
     return Named(
         steps=frozenset(facts.menu_steps(sentence)),
         codes=frozenset(facts.codes(sentence)),
         addresses=frozenset(facts.addresses(sentence)),
-        quoted=tuple(facts.quoted(sentence)),
-        pressed=tuple(facts.pressed(sentence)),
-        names=tuple(facts.names(sentence)),
-        words=frozenset(map(fold, facts.spoken(sentence))),
+        quoted=_flattened(facts.quoted(sentence)),
+        pressed=_flattened(facts.pressed(sentence)),
+        names=_flattened(facts.names(sentence)),
+        numbers=tuple(sorted(facts.numbers(clause)) for clause, _ in claim.clauses),
+        words=spoken,
+        against=against(spoken),
     )
+
+
+def _flattened(texts: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    return tuple((text, flat(text)) for text in texts)
 
 
 def part_of(evidence: Evidence, claim: Claim, number: int) -> Part:
     """Return how a sentence is met by the passage of this number, from 0."""
-    first, last = evidence.first_words[number : number + 2]
-    start, end = evidence.first_units[number : number + 2]
-    matched, met = claim.matched[:, first:last], claim.met[:, start : end - 2]
-    return Part(evidence.passages[number], matched, met)
+    matched = evidence.matched(claim.asked, claim.alike, number)
+    return Part(evidence.passages[number], matched)
 
 
 def conflict(part: Part, claim: Claim, named: Named) -> str:
@@ -78,38 +94,55 @@ def _unknown(passage: Passage, named: Named) -> str:
         return " > ".join(step)
     for code in (named.codes - passage.codes) | (named.addresses - passage.addresses):
         return code
-    for text in named.quoted:
-        if flat(text).strip() and flat(text) not in passage.flat:
+    for text, plain in named.quoted:
+        if plain.strip() and plain not in passage.flat:
             return text
-    for name in named.pressed:
-        if name.split()[0] not in passage.capitals or flat(name) not in passage.flat:
+    for name, plain in named.pressed:
+        if name.split()[0] not in passage.capitals or plain not in passage.flat:
             return name
-    for name in named.names:
-        if flat(name) not in passage.flat:
+    for name, plain in named.names:
+        if plain not in passage.flat:
             return name
     return ""
 
 
 def _changed(part: Part, claim: Claim, named: Named) -> str:
     """Return the number, negation or opposite by which a sentence departs from a passage."""
-    total = claim.weights @ part.met
-    for text, rows in claim.clauses:
-        own = claim.weights[list(rows)] @ part.met[list(rows)]
-        relevance = ((1 - AROUND) * own + AROUND * total).tolist()
-        missing = _missing_number(text, part.passage.units, relevance)
+    suspects = _suspects(part, claim)
+    opposed = not (part.passage.written and named.against.isdisjoint(part.passage.marks))
+    for (text, rows), values in zip(claim.clauses, named.numbers, strict=True):
+        suspected = [row for row in rows if row in suspects]
+        relevance = _relevance(part, claim, rows) if values or suspected else []
+        missing = _missing_number(text, values, part.passage.units, relevance)
         if missing:
             return missing
-        for row in rows:
+        for row in suspected:
             if _is_denied_elsewhere(part, claim, row, rows, relevance):
                 return "negation"
-        if _is_opposite(part, claim, rows, named.words):
+        if opposed and _is_opposite(part, claim, rows, named.words):
             return "opposite"
     return ""
 
 
-def _missing_number(text: str, units: Sequence[Unit], relevance: Sequence[float]) -> str:
+def _relevance(part: Part, claim: Claim, rows: list[int]) -> list[float]:
+    """Return how much each unit of a passage is about a clause of these rows."""
+    own = claim.weights[rows] @ part.met[rows]
+    relevance: list[float] = ((1 - AROUND) * own + AROUND * (claim.weights @ part.met)).tolist()
+    return relevance
+
+
+def _suspects(part: Part, claim: Claim) -> frozenset[int]:
+    """Return the rows that may be denied on one side alone: what neither denies cannot."""
+    if not part.passage.denials.size:
+        return claim.denied
+    met = numpy.maximum.reduce(part.matched.take(part.passage.denials, axis=1), axis=1)
+    return claim.denied.union((met >= MET).nonzero()[0].tolist())
+
+
+def _missing_number(
+    text: str, values: Sequence[str], units: Sequence[Unit], relevance: Sequence[float]
+) -> str:
     """Return a number that stands in none of the units which the clause is about."""
-    values = sorted(facts.numbers(text))
     if not values:
         return ""
     everyone = range(len(units))
@@ -143,7 +176,7 @@ def _missing_number(text: str, units: Sequence[Unit], relevance: Sequence[float]
 
 
 def _is_denied_elsewhere(
-    part: Part, claim: Claim, row: int, rows: Sequence[int], relevance: Sequence[float]
+    part: Part, claim: Claim, row: int, rows: list[int], relevance: Sequence[float]
 ) -> bool:
     """Say whether a word is denied by the sentence or by the units which hold it, not by both."""
     passage = part.passage
@@ -154,7 +187,7 @@ def _is_denied_elsewhere(
     denied = row in claim.denied
     same = set(numpy.flatnonzero(part.matched[row] >= MET).tolist())
     headed = passage.denied if denied else passage.heading - passage.denied
-    own = (1 - AROUND) * claim.weights[list(rows)].sum() + AROUND * claim.weights.sum()
+    own = (1 - AROUND) * claim.weights[rows].sum() + AROUND * claim.weights.sum()
     if top < SAME * own and not same.isdisjoint(headed):
         return False
     near = [passage.units[place] for place in holding if relevance[place] >= NEAR * top]
@@ -172,10 +205,10 @@ def _denies_near(unit: Unit, number: int) -> bool:
     return any(number in held and held & unit.denied for held, _ in unit.clauses)
 
 
-def _is_opposite(part: Part, claim: Claim, rows: Sequence[int], said: frozenset[str]) -> bool:
+def _is_opposite(part: Part, claim: Claim, rows: list[int], said: frozenset[str]) -> bool:
     """Say whether the page's clauses that are about the same say the opposite."""
-    weights = claim.weights[list(rows)]
-    scores = (weights @ part.passage.clauses.best(part.matched[list(rows)])).tolist()
+    weights = claim.weights[rows]
+    scores = (weights @ part.passage.clauses.best(part.matched[rows])).tolist()
     best = max(scores, default=0.0)
     if best < TALKED_OF * weights.sum():
         return False

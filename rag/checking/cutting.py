@@ -63,8 +63,10 @@ class Cutter:
 
     def _take_space(self) -> None:
         place = _after_space(self._held, 0)
+        if not place:
+            return
         space, self._held = self._held[:place], self._held[place:]
-        if self._skipping and space:
+        if self._skipping:
             self._skipping = False
         if "\n" in space:
             self._newlines = min(self._newlines + space.count("\n"), MOST_NEWLINES)

@@ -5,31 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cached_property
-from itertools import accumulate
+from typing import TypeAlias
 
 import numpy
-from numpy.typing import NDArray
 
 from rag.analysis import query_stems
-from rag.checking.passages import (
-    Passage,
-    Places,
-    WordEncoder,
-    encoded_passage,
-    read_passage,
-)
+from rag.checking.passages import Passage, WordEncoder, encoded_passage, read_passage
 from rag.types import Hit, Vectors
 
 NEAREST, FARTHEST = 0.5, 0.1  # cosines of words that mean the same, and of any two words
 ALIKE = 0.9  # what a word of the same meaning counts at most; one of the same stem counts 1
 
+Same: TypeAlias = Sequence[set[int]]  # by passage, numbers of its vocabulary
+
 
 class Evidence:
     """Hold the passages [1], [2] … of an answer; ``encoder`` None compares words by stem alone.
 
-    Passages are read when the first sentence is judged. Their words stand in columns, passage
-    after passage, each with a last one for no word; their units likewise, each passage's with one
-    for no unit and one for its title and headings.
+    Passages are read when the first sentence is judged.
     """
 
     def __init__(self, hits: Sequence[Hit], lang: str, encoder: WordEncoder | None = None) -> None:
@@ -48,92 +41,64 @@ class Evidence:
         return tuple(read_passage(hit.chunk) for hit in self._hits)
 
     @cached_property
-    def first_words(self) -> list[int]:
-        """Return each passage's first column of words, then the number of them all."""
-        return list(accumulate((len(one.vocabulary) + 1 for one in self.passages), initial=0))
+    def units(self) -> int:
+        """Return the number of the passages' units."""
+        return sum(len(one.units) for one in self.passages)
 
-    @cached_property
-    def first_units(self) -> list[int]:
-        """Return each passage's first column of units, then the number of them all."""
-        return list(accumulate((len(one.units) + 2 for one in self.passages), initial=0))
-
-    @cached_property
-    def headings(self) -> Places:
-        """Return each passage's column of its title and headings."""
-        return numpy.array(self.first_units[1:], numpy.int64) - 1
-
-    @cached_property
-    def windows(self) -> tuple[Places, Places, Places]:
-        """Return the first and the last unit of each window: (2, n), its passage, its start."""
-        passages, firsts = self.passages, self.first_units
-        windows = [one.windows + first for one, first in zip(passages, firsts, strict=False)]
-        sizes = [part.shape[1] for part in windows]
-        passage = numpy.arange(len(windows)).repeat(numpy.array(sizes))
-        starts = numpy.array([0, *accumulate(sizes)][:-1], numpy.int64)
-        return numpy.concatenate(windows, axis=1), passage, starts
-
-    def weights(self, told: Sequence[str]) -> NDArray[numpy.float64]:
-        """Return the weight of each word, higher the fewer units hold it."""
-        return numpy.array([self._weight(word) for word in told])
-
-    def compared(self, told: Sequence[str], sentence: str) -> tuple[Vectors, Vectors]:
-        """Return how well a sentence's words are met, and its cosine with each unit.
-
-        The first is (words, columns of words) in [0, 1], the second (columns of units,), zeros
-        without an encoder.
-        """
-        words, units = self.first_words, self.first_units
-        matched = numpy.zeros((len(told), words[-1]), numpy.float32)
-        cosines = numpy.zeros(units[-1], numpy.float32)
-        if self._encoder is not None:
-            asked = self._encoder.encode_passages([*told, sentence])
-            for number, (vocabulary, sentences) in enumerate(self._encoded):
-                matched[:, words[number] : words[number + 1] - 1] = asked[:-1] @ vocabulary.T
-                cosines[units[number] : units[number + 1] - 2] = sentences @ asked[-1]
-            matched = _scaled(matched)
-        for row, word in enumerate(told):
-            for stem in query_stems(word):
-                for first, passage in zip(words, self.passages, strict=False):
-                    for number in passage.by_stem.get(stem, ()):
-                        matched[row, first + number] = 1.0
-        return matched, cosines
-
-    def in_units(self, matched: Vectors) -> Vectors:
-        """Return how well each word is met by each unit and heading: (words, columns of units)."""
-        columns, starts = self._said
-        return numpy.maximum.reduceat(matched.take(columns, axis=1), starts, axis=1)
-
-    def anywhere(self, matched: Vectors) -> Vectors:
-        """Return how well each word is met by each passage: (words, passages)."""
-        return numpy.maximum.reduceat(matched, self.first_words[:-1], axis=1)
-
-    @cached_property
-    def _said(self) -> tuple[Places, Places]:
-        """Return the columns of words of each column of units, and where each one's begin."""
-        said = [passage.said for passage in self.passages]
-        before = accumulate((one.columns.size for one in said), initial=0)
-        columns = [one.columns + first for one, first in zip(said, self.first_words, strict=False)]
-        starts = [one.starts + count for one, count in zip(said, before, strict=False)]
-        return numpy.concatenate(columns), numpy.concatenate(starts)
-
-    @cached_property
-    def _encoded(self) -> list[tuple[Vectors, Vectors]]:
-        encoder = self._encoder
-        return [encoded_passage(encoder, hit.chunk) for hit in self._hits] if encoder else []
-
-    def _weight(self, word: str) -> float:
-        """Return a word's weight by the commonest of the passages' words of one stem with it."""
+    def alike(self, word: str) -> Same:
+        """Return the words of one stem with a word, by passage."""
         stems = query_stems(word)
+        return [
+            {n for stem in stems if stem in one.by_stem for n in one.by_stem[stem]}
+            for one in self.passages
+        ]
+
+    def weight(self, alike: Same) -> float:
+        """Return the weight of a word, higher the fewer units hold the commonest one alike."""
         counts: dict[str, int] = {}
-        for passage in self.passages:
-            for number in {n for stem in stems for n in passage.by_stem.get(stem, ())}:
+        for passage, numbers in zip(self.passages, alike, strict=True):
+            for number in numbers:
                 same = passage.vocabulary[number]
                 counts[same] = counts.get(same, 0) + passage.counts[number]
-        units = self.first_units[-1] - 2 * len(self.passages)
-        return math.log(1 + units / (1 + max(counts.values(), default=0)))
+        return math.log(1 + self.units / (1 + max(counts.values(), default=0)))
+
+    def asked(self, told: Sequence[str], sentence: str) -> Vectors | None:
+        """Return the vectors of a sentence's words and, last, its own; None without an encoder."""
+        return self._encoder.encode_passages([*told, sentence]) if self._encoder else None
+
+    def nearest(self, asked: Vectors | None) -> list[float]:
+        """Return a sentence's best cosine with each passage's units, 0 where there are none."""
+        if asked is None:
+            return [0.0] * len(self._hits)
+        return [
+            max((units @ asked[-1]).tolist(), default=0.0)
+            for units in (self._encoded(number)[1] for number in range(len(self._hits)))
+        ]
+
+    def matched(self, asked: Vectors | None, alike: Sequence[Same], number: int) -> Vectors:
+        """Return how well words are met by those of a passage, in [0, 1], the last 0 for no word.
+
+        The shape is (words, the passage's words + 1).
+        """
+        size = len(self.passages[number].vocabulary)
+        matched = numpy.zeros((len(alike), size + 1), numpy.float32)
+        if asked is not None:
+            matched[:, :size] = asked[:-1] @ self._encoded(number)[0].T
+            _scale(matched)
+        for row, same in enumerate(alike):
+            if same[number]:
+                matched[row, [*same[number]]] = 1.0
+        return matched
+
+    def _encoded(self, number: int) -> tuple[Vectors, Vectors]:
+        assert self._encoder is not None
+        return encoded_passage(self._encoder, self._hits[number].chunk)
 
 
-def _scaled(cosines: Vectors) -> Vectors:
-    """Return what words of such cosines count."""
-    scaled = (cosines - FARTHEST) / (NEAREST - FARTHEST)
-    return ALIKE * numpy.minimum(numpy.maximum(scaled, 0.0), 1.0)
+def _scale(cosines: Vectors) -> None:
+    """Put what words of such cosines count in their place."""
+    cosines -= FARTHEST
+    cosines /= NEAREST - FARTHEST
+    numpy.maximum(cosines, 0.0, out=cosines)
+    numpy.minimum(cosines, 1.0, out=cosines)
+    cosines *= ALIKE

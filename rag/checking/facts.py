@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
-from itertools import pairwise
 
 from rag.analysis import APOSTROPHES, STOP_WORDS, fold, words
 
@@ -17,6 +16,7 @@ _LABEL = r"[^\W_](?:[\w-]*[^\W_])?"
 ADDRESS = re.compile(
     rf"(?:[\w.+-]+@)?(?<![\w.-])(?:{_LABEL}\.)+(?:[a-z]{{2,24}}|[A-Z]{{2,24}})(?![\w-])"
 )
+DOTTED = re.compile(r"\.[A-Za-z]")  # found in a moment, as all addresses hold one
 ABBREVIATION = re.compile(r"p\.ex|(?:[a-z]\.)+[a-z]{1,2}")
 QUOTED = re.compile(r"«\s*([^»]+?)\s*»|“([^”]+)”|\"([^\"]+)\"|`([^`]+)`|\*\*(.+?)\*\*")
 CAPITAL = re.compile(r"(?<![\w'’.-])(?:[ldnsLDNS]['’]|[Qq]u['’])?([A-ZÀ-ÖØ-Þ][\w-]*)")
@@ -74,6 +74,7 @@ FILLER = frozenset(
 STOPS = STOP_WORDS["fr"] | STOP_WORDS["en"]
 ENGLISH_NOT = re.compile(r"n['’]t\b")
 FRENCH_NOT = re.compile(r"\bn['’]", re.IGNORECASE)
+CUT_NOT = re.compile(r"[nN]['’]")  # one of both, or less
 ONLY = re.compile(r"\bque\b|\bqu['’]", re.IGNORECASE)
 REACH = 6  # words between « ne » and its « pas »
 PAIRED = frozenset({"pas", "plus"})  # closes a negation that « ne » has opened
@@ -81,6 +82,7 @@ NEGATORS = frozenset(
     "ne not cannot never no nothing without unable impossible pas jamais aucun aucune rien ni "
     "sans interdit interdite inutile non nor forbidden hors".split()
 )
+DENYING = NEGATORS | PAIRED
 MEASURE_LETTERS = 4  # of what is counted: « bout » for « bouteilles »
 TEXTS_KEPT = 500  # sentences and clauses, each asked about several times in a row
 
@@ -97,16 +99,23 @@ def spoken(text: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=TEXTS_KEPT)
+def heard(text: str) -> tuple[str, ...]:
+    """Return the words of a text in order, folded."""
+    return tuple(map(fold, spoken(text)))
+
+
+@lru_cache(maxsize=TEXTS_KEPT)
 def telling(text: str) -> tuple[str, ...]:
     """Return the distinct words that tell something of a product, in order, without numbers."""
-    return tuple(word for word in dict.fromkeys(spoken(text)) if _tells(fold(word)))
+    told = zip(spoken(text), heard(text), strict=True)
+    return tuple(dict.fromkeys(word for word, folded in told if _tells(folded)))
 
 
 def numbers(text: str) -> set[str]:
     """Return the numbers of a text, words too, written alike (``84,00`` as ``84``)."""
     bare = CODE.sub(" ", text) if DIGIT.search(text) else text
     written = {_number(found) for found in NUMBER.findall(bare)} if DIGIT.search(bare) else set()
-    return written | {NUMBER_WORDS[w] for w in map(fold, spoken(bare)) if w in NUMBER_WORDS}
+    return written | {NUMBER_WORDS[word] for word in heard(bare) if word in NUMBER_WORDS}
 
 
 def measures(text: str) -> set[tuple[str, str]]:
@@ -122,7 +131,9 @@ def codes(text: str) -> set[str]:
 
 def addresses(text: str) -> set[str]:
     """Return the e-mail addresses of a text, and what reads like a server's or a file's name."""
-    found = {match.group().casefold() for match in ADDRESS.finditer(text)} if "." in text else set()
+    if not DOTTED.search(text):
+        return set()
+    found = {match.group().casefold() for match in ADDRESS.finditer(text)}
     return {one for one in found if not ABBREVIATION.fullmatch(one)}
 
 
@@ -154,8 +165,10 @@ def pressed(text: str) -> list[str]:
 
 def determined(text: str) -> set[str]:
     """Return the words that follow an article or the like: the things that a text is about."""
-    told = words(ARTICLE.sub(r"\1e ", text))
-    return {two for one, two in pairwise(told) if fold(one) in DETERMINERS and _tells(fold(two))}
+    if "'" in text or "’" in text:
+        text = ARTICLE.sub(r"\1e ", text)
+    told = zip(heard(text), spoken(text)[1:], heard(text)[1:], strict=False)
+    return {word for before, word, plain in told if before in DETERMINERS and _tells(plain)}
 
 
 def menu_steps(text: str) -> set[tuple[str, str]]:
@@ -173,10 +186,10 @@ def negated(text: str) -> set[str]:
 
     A word that stands elsewhere in the text undenied is left out.
     """
-    denied = Counter(word for clause in clauses(text) for word in _denied(clause))
-    if not denied:
+    if not CUT_NOT.search(text) and DENYING.isdisjoint(heard(text)):
         return set()
-    told = Counter(map(fold, spoken(text)))
+    denied = Counter(word for clause in clauses(text) for word in _denied(clause))
+    told = Counter(heard(text))
     return {word for word, count in denied.items() if count >= told[word]}
 
 
@@ -195,8 +208,8 @@ def _denied(clause: str) -> Iterator[str]:
     spelt = clause
     if "'" in clause or "’" in clause:
         spelt = ENGLISH_NOT.sub(" not ", FRENCH_NOT.sub("ne ", clause))
-    told = [fold(word) for word in spoken(spelt)]
-    if NEGATORS.isdisjoint(told) and PAIRED.isdisjoint(told):
+    told = heard(spelt)
+    if DENYING.isdisjoint(told):
         return
     restricts = bool(ONLY.search(clause)) and "pas" not in told
     opened = -REACH
@@ -204,7 +217,7 @@ def _denied(clause: str) -> Iterator[str]:
         if word == "ne":
             opened = place
         elif word in PAIRED:
-            alone = word == "pas" or told[place - 1 : place] == ["mais"]
+            alone = word == "pas" or told[place - 1 : place] == ("mais",)
             if restricts or place - opened < REACH or not alone:
                 continue
         elif word not in NEGATORS:
@@ -214,4 +227,4 @@ def _denied(clause: str) -> Iterator[str]:
 
 
 def _is_deniable(word: str) -> bool:
-    return _tells(word) and word not in NEGATORS and word not in PAIRED
+    return _tells(word) and word not in DENYING

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 # roots of folded words: what stands on one side must not be answered by the other
@@ -43,6 +43,25 @@ def contradicts(said: frozenset[str], written: frozenset[str]) -> bool:
         return True
     own, others = _by_root(said), _by_root(written)
     return any(_is_flipped(word, own, others) for word in said if len(word) > SHORTEST_ROOT)
+
+
+def marks(written: Iterable[str]) -> frozenset[object]:
+    """Return what folded words have to oppose others: their sides, their first letters."""
+    told = frozenset(written)
+    sides = frozenset[object]().union(*map(_sides, told))
+    return sides.union(word[: SHORTEST_ROOT + 1] for word in told)
+
+
+def against(said: Iterable[str]) -> frozenset[object]:
+    """Return the marks without any of which no words contradict these folded ones."""
+    return frozenset[object]().union(*map(_against, said))
+
+
+@lru_cache(maxsize=20_000)
+def _against(word: str) -> frozenset[object]:
+    flips = _flips(word) if len(word) > SHORTEST_ROOT else ()
+    roots = frozenset[object](flip[: SHORTEST_ROOT + 1] for flip, _ in flips)
+    return roots.union((pair, not side) for pair, side in _sides(word))
 
 
 @lru_cache(maxsize=20_000)

@@ -8,17 +8,20 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Protocol, TypeAlias
 
 import numpy
 from numpy.typing import NDArray
 
 from rag.analysis import fold, query_stems, words
-from rag.checking import facts
+from rag.checking import facts, opposites
 from rag.extraction.sentences import split_units
 from rag.types import Chunk, Vectors
 
 Places: TypeAlias = NDArray[numpy.int64]
+HEADING = 0.7  # what a word counts that only the passage's title or headings hold
+ELSEWHERE = 0.5  # what a word counts that only another sentence of the passage holds
 CHUNKS_READ = 1_000  # kept: some 30 KB each
 CHUNKS_ENCODED = 256  # kept: some 110 KB each, 3 KB a word or unit
 
@@ -74,9 +77,10 @@ class Passage:
     The column after the last word is that of no word; the columns after the last unit are those
     of no unit and of the headings, and ``said`` holds the words of each.
     ``by_stem`` are the numbers of the words of each stem; ``counts`` tells how many units hold
-    each word. ``clauses`` are the words of all clauses that tell something, ``written`` all words
-    of each, folded. ``windows`` are the single units and the pairs of neighbours; without units,
-    that of no unit.
+    each word; ``denials`` are the words that some unit denies. ``clauses`` are the words of all
+    clauses that tell something, ``written`` all words of each, folded, ``marks`` what these have
+    to oppose. ``reach`` tells what each word counts in each pair of neighbouring units (or the
+    only unit, or none): (windows, columns of words).
     """
 
     lang: str
@@ -91,10 +95,12 @@ class Passage:
     addresses: frozenset[str]
     by_stem: dict[str, tuple[int, ...]]
     counts: tuple[int, ...]
+    denials: Places
     said: Groups
-    windows: Places
+    reach: Vectors
     clauses: Groups
     written: tuple[frozenset[str], ...]
+    marks: frozenset[object]
 
 
 @lru_cache(maxsize=CHUNKS_READ)
@@ -122,10 +128,12 @@ def read_passage(chunk: Chunk) -> Passage:
         addresses=frozenset(facts.addresses(f"{whole}\n{chunk.url}")),
         by_stem=_by_stem(numbers),
         counts=_counts(units, len(numbers)),
+        denials=numpy.array(sorted(frozenset().union(*(u.denied for u in units))), numpy.int64),
         said=Groups.of([*(unit.words for unit in units), (), heading], len(numbers)),
-        windows=_windows(len(units)),
+        reach=_reach([unit.words for unit in units], heading, len(numbers)),
         clauses=Groups.of([held for held, _ in clauses], len(numbers)),
         written=tuple(written for _, written in clauses),
+        marks=opposites.marks(word for _, written in clauses for word in written),
     )
 
 
@@ -184,8 +192,10 @@ def _counts(units: Iterable[Unit], size: int) -> tuple[int, ...]:
     return tuple(counts.tolist())
 
 
-def _windows(count: int) -> Places:
-    """Return the first and the last unit of each window, the same one for a single unit: (2, n)."""
-    left = [*range(count), *range(count - 1)] or [0]
-    right = [*range(count), *range(1, count)] or [0]
-    return numpy.array([left, right], numpy.int64)
+def _reach(units: Sequence[frozenset[int]], heading: frozenset[int], size: int) -> Vectors:
+    windows = [one | two for one, two in pairwise(units)] or units or [frozenset()]
+    reach = numpy.full((len(windows), size + 1), ELSEWHERE, numpy.float32)
+    reach[:, list(heading)] = HEADING
+    for row, window in zip(reach, windows, strict=True):
+        row[list(window)] = 1.0
+    return reach

@@ -26,7 +26,10 @@ URL = re.compile(
 ESCAPED = re.compile(r"\\(?=[!-/:-@\[-`{-~])")
 ANCHORED = re.compile(r"[^#]+#[\w.-]*")
 URL_TAIL = ".,;:!?)]}*_'’"
-SUSPECT = re.compile(r"[&<\[(\\/:\]]|www\.", re.IGNORECASE)
+# what each of the patterns above and of `neutralise` needs; each begins with a letter or sign of
+# its own, so that most of a text is passed over
+SUSPECT = re.compile(r"&|<|\\|/|:\S|w[wW]{2}\.|W[wW]{2}\.|!\[|\]\(|\(\s*\)|\[\s*\]|\[(?i:INST)\]")
+CITES = re.compile(r"\[|【|\(")
 SPACED = re.compile(r"[\n\t\u00a0\u202f]")
 SPACES = re.compile(r"[ \t]{2,}")
 BEFORE_MARK = re.compile(r" +(?=[.,)])")
@@ -71,10 +74,18 @@ def bare(url: str) -> str:
 def without_citations(text: str) -> tuple[str, list[int]]:
     """Return a text without its citations, and the numbers cited in order."""
     numbers: list[int] = []
-    for match in CITATION.finditer(text):
+    if not CITES.search(text):
+        return text, numbers
+
+    def taken(match: re.Match[str]) -> str:
         given = next(filter(None, match.groups()))
         numbers.extend(int(number) for number in re.findall(r"\d+", given))
-    return CUT_CITATION.sub("", CITATION.sub("", text)), list(dict.fromkeys(numbers))
+        return ""
+
+    text = CITATION.sub(taken, text)
+    if "[" in text or "【" in text:
+        text = CUT_CITATION.sub("", text)
+    return text, list(dict.fromkeys(numbers))
 
 
 def cited(text: str, numbers: Iterable[int]) -> str:
@@ -89,7 +100,8 @@ def cited(text: str, numbers: Iterable[int]) -> str:
 
 def _is_plain(text: str) -> bool:
     """Say whether a text surely holds nothing to take out: most sentences do not."""
-    return SPACED.sub("", text).isprintable() and not SUSPECT.search(text)
+    shown = text.isprintable() or SPACED.sub("", text).isprintable()
+    return shown and not SUSPECT.search(text)
 
 
 def _visible(text: str) -> str:

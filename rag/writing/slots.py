@@ -20,14 +20,21 @@ class Slots:
         self._waiting: deque[object] = deque()
         self._lock = threading.Lock()
 
+    def take_free(self) -> bool:
+        """Take a slot that is free and that nobody waits for; False when there is none."""
+        with self._lock:
+            if not self._free or self._waiting:
+                return False
+            self._free -= 1
+            return True
+
     async def take(self, wait_s: float) -> bool:
         """Take a slot, waiting up to ``wait_s``; False when there is none, or no room to wait."""
+        if self.take_free():
+            return True
         ticket = object()
         end = time.monotonic() + wait_s
         with self._lock:
-            if self._free and not self._waiting:
-                self._free -= 1
-                return True
             if len(self._waiting) >= self._room or wait_s <= 0:
                 return False
             self._waiting.append(ticket)

@@ -92,6 +92,9 @@ class Speed:
         )
 
 
+UNMEASURED = Speed()
+
+
 class SpeedBook:
     """Keep the speed of each model, in memory and in a file that may be lost without harm.
 
@@ -108,13 +111,13 @@ class SpeedBook:
     def of(self, model: str) -> Speed:
         """Return the speed of a model."""
         with self._lock:
-            return self._all().get(model, Speed())
+            return self._all().get(model, UNMEASURED)
 
     def change(self, model: str, changed: Callable[[Speed], Speed]) -> None:
         """Replace the speed of a model by what ``changed`` makes of it."""
         with self._lock:
             speeds = self._all()
-            speeds[model] = changed(speeds.get(model, Speed()))
+            speeds[model] = changed(speeds.get(model, UNMEASURED))
             self._unwritten = True
             if time.monotonic() - self._written >= WRITE_EVERY_S:
                 self._write(speeds)

@@ -16,7 +16,16 @@ from dataclasses import dataclass, replace
 from rag.deadline import Deadline
 from rag.errors import DeadlineExceeded, HelpError, ModelUnavailable
 from rag.generators import Generator
-from rag.prompt import MARK, RULES, Draft, Prompt, build_prompt, fixed_tokens, whole_tokens
+from rag.prompt import (
+    MARK,
+    RULES,
+    Draft,
+    Prompt,
+    build_prompt,
+    fixed_tokens,
+    rest_tokens,
+    whole_tokens,
+)
 from rag.types import Usage
 from rag.writing.background import Background
 from rag.writing.budget import SHORTEST_ANSWER, SHORTEST_PASSAGES, Budget, fit
@@ -69,7 +78,7 @@ class Writer:
         self._keep_alive_s = seconds(keep_alive)
         self._speed_name = speed_name or self.name
         self._probes: set[Background] = set()
-        self._last_prompt = ""
+        self._last_prompt: Prompt | None = None
         self._reason = "resting"
 
     @property
@@ -120,6 +129,8 @@ class Writer:
     async def _take_slot(self, deadline: Deadline) -> None:
         if len(self._probes) >= self._count and self._reason == "resting":
             raise ModelUnavailable(f"{self.name} is being probed.", "resting")
+        if self._slots.take_free():
+            return
         speed = self._speeds.of(self._speed_name)
         shortest_s = (
             SHORTEST_PASSAGES / speed.prompt_tokens_per_s
@@ -190,12 +201,10 @@ class Writer:
 
     def _new_tokens(self, prompt: Prompt) -> int:
         """Estimate the tokens that the server has not read for the prompt before; 0: not known."""
-        text = prompt.system + prompt.user
-        last, self._last_prompt = self._last_prompt, text
-        if not last:
+        last, self._last_prompt = self._last_prompt, prompt
+        if last is None:
             return 0  # another process may have sent the same rules
-        common = _common_prefix(last, text)
-        return whole_tokens(replace(prompt, system="", user=text[common:]))
+        return rest_tokens(prompt, _common_prefix(last.user, prompt.user))
 
     def _is_cut(self, prompt: Prompt, usage: Usage) -> bool:
         """Say whether the server read too few tokens; 0: it does not count them."""
