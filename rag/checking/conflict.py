@@ -90,9 +90,9 @@ def conflict(part: Part, claim: Claim, named: Named) -> str:
 
 def _unknown(passage: Passage, named: Named) -> str:
     """Return a name, code, address or menu path of a sentence that a passage does not hold."""
-    for step in named.steps - passage.steps:
+    for step in sorted(named.steps - passage.steps):
         return " > ".join(step)
-    for code in (named.codes - passage.codes) | (named.addresses - passage.addresses):
+    for code in sorted((named.codes - passage.codes) | (named.addresses - passage.addresses)):
         return code
     for text, plain in named.quoted:
         if plain.strip() and plain not in passage.flat:

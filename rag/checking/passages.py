@@ -23,7 +23,7 @@ Places: TypeAlias = NDArray[numpy.int64]
 HEADING = 0.7  # what a word counts that only the passage's title or headings hold
 ELSEWHERE = 0.5  # what a word counts that only another sentence of the passage holds
 CHUNKS_READ = 1_000  # kept: some 30 KB each
-CHUNKS_ENCODED = 256  # kept: some 110 KB each, 3 KB a word or unit
+CHUNKS_ENCODED = 512  # kept: some 110 KB each, 3 KB a word or unit
 
 
 class WordEncoder(Hashable, Protocol):
