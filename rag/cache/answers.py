@@ -8,7 +8,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, astuple, dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from rag.cache.asked import Asked, asked
 from rag.cache.match import match
@@ -232,7 +232,8 @@ class AnswerCache:
 
     def _key(self, request: Request, fingerprint: str) -> str:
         scope = self._scope(request, fingerprint)
-        parts = (*astuple(scope), normal_form(request.question))
+        named = (scope.fingerprint, scope.lang, scope.page, scope.conversation)
+        parts = (*named, normal_form(request.question))
         return hashlib.sha256("\x00".join(parts).encode()).hexdigest()
 
 

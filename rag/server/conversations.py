@@ -17,7 +17,6 @@ from uuid import uuid4
 from rag.analysis import question_language
 from rag.desk import HelpDesk, Served
 from rag.errors import HelpError, QuestionRefused
-from rag.server.gate import Gate
 from rag.server.incoming import Ask, Resume
 from rag.server.rendering import event_message
 from rag.server.replay import Numbered, Replay
@@ -77,14 +76,16 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class Reception:
-    """Hold where questions are asked: ``gate`` lets so many be looked up at once.
+    """Hold where questions are asked: so many of each kind are looked up at once.
 
-    Of hundreds that come together each would else be too slow for its time. ``model_used`` is
-    called when a model has written an answer.
+    Of hundreds that come together each would else be too slow for its time. ``regulars`` have had
+    an answer in their conversation; a crowd of ``newcomers`` does not make them wait.
+    ``model_used`` is called when a model has written an answer.
     """
 
     desk: HelpDesk
-    gate: Gate
+    newcomers: asyncio.Semaphore
+    regulars: asyncio.Semaphore
     model_used: Callable[[], None]
 
 
@@ -101,7 +102,7 @@ class Exchange:
         self._reception, self._ask = reception, ask
         self._conversation = conversation
         self._streaming = reception.desk.settings.streaming_enabled
-        self._in_gate = False
+        self._place: asyncio.Semaphore | None = None
         self._found: SourcesEvent | None = None
         self._text: list[str] = []
         self._stopping = False
@@ -134,13 +135,14 @@ class Exchange:
         if before is not None:  # the answer before was told; its turn may not be noted yet
             await asyncio.wait([before])
         desk, ask = self._reception.desk, self._ask
+        line = self._reception.newcomers if before is None else self._reception.regulars
         try:
             async with asyncio.timeout(desk.settings.timeout_s / 2):
-                await self._reception.gate.acquire(newcomer=before is None)
+                await line.acquire()
         except TimeoutError:
             self._tell_end(error_message("busy", self.lang))
             return
-        self._in_gate = True
+        self._place = line
         try:
             events = desk.stream(
                 ask.content,
@@ -151,15 +153,15 @@ class Exchange:
             )
             async with aclosing(events):
                 async for event in events:
-                    self._leave_gate()
+                    self._give_place_back()
                     self._take(event)
         finally:
-            self._leave_gate()
+            self._give_place_back()
 
-    def _leave_gate(self) -> None:
-        if self._in_gate:
-            self._in_gate = False
-            self._reception.gate.release()
+    def _give_place_back(self) -> None:
+        if self._place is not None:
+            self._place.release()
+            self._place = None
 
     def _take(self, event: Event) -> None:
         if isinstance(event, CompleteEvent):

@@ -15,7 +15,6 @@ from rag.desk import HelpDesk
 from rag.errors import HelpError
 from rag.server.connections import Connection
 from rag.server.conversations import Conversation, Reception
-from rag.server.gate import Gate
 from rag.server.keys import holds_api_key
 from rag.server.limits import client_of
 from rag.server.replay import Shelf
@@ -24,7 +23,7 @@ from rag.writing.writer import seconds
 if TYPE_CHECKING:
     from rag.server.doors import Doors
 
-LOOKED_UP_AT_ONCE = 4
+LOOKED_UP_AT_ONCE = 3  # of newcomers, and of those who had an answer before
 GRACE_S = 5.0  # an answer goes on for so long while nobody listens
 WARM_S = 300.0  # at most; a model stays in memory for longer
 WARM_AGAIN_S = 15.0
@@ -49,7 +48,9 @@ class Hub:
             lambda conversation: conversation.replay.bytes,
             lambda conversation: conversation.answering,
         )
-        self.reception = Reception(desk, Gate(LOOKED_UP_AT_ONCE), self._note_used)
+        newcomers = asyncio.Semaphore(LOOKED_UP_AT_ONCE)
+        regulars = asyncio.Semaphore(LOOKED_UP_AT_ONCE)
+        self.reception = Reception(desk, newcomers, regulars, self._note_used)
         self._doors = doors
         self._connections: set[Connection] = set()
         self._of_client: Counter[str] = Counter()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 from rag import analysis
 from rag.errors import IndexBusy, SearchUnavailable
@@ -117,7 +118,7 @@ def read_meta(connection: sqlite3.Connection) -> IndexMeta | None:
 def read_chunk(row: tuple[Any, ...]) -> Chunk:
     """Return the chunk of a row of `CHUNK_COLUMNS`."""
     chunk_id, page, position, title, headings, url, lang, text, questions = row
-    path = tuple(json.loads(headings))
+    path = tuple(orjson.loads(headings))
     asked = tuple(questions.split("\n")) if questions else ()
     return Chunk(chunk_id, page, position, title, path, url, lang, text, asked)
 
@@ -125,7 +126,7 @@ def read_chunk(row: tuple[Any, ...]) -> Chunk:
 def read_record(row: tuple[Any, ...]) -> PageRecord:
     """Return the page of a row of `PAGE_COLUMNS`."""
     page_id, root, digest, title, url, lang, chunk_ids, links_text = row
-    links = json.loads(links_text)
+    links = orjson.loads(links_text)
     return PageRecord(
         id=page_id,
         root=root,
@@ -133,7 +134,7 @@ def read_record(row: tuple[Any, ...]) -> PageRecord:
         title=title,
         url=url,
         lang=lang,
-        chunk_ids=tuple(json.loads(chunk_ids)),
+        chunk_ids=tuple(orjson.loads(chunk_ids)),
         see_also=tuple(links["see_also"]),
         actions=tuple(Action(**action) for action in links["actions"]),
         questions=tuple(links["questions"]),

@@ -162,11 +162,14 @@ class SqliteStore:
 
     @contextmanager
     def _searching(self) -> Iterator[sqlite3.Connection]:
-        if self.meta() is None:
-            raise IndexMissing(
-                f"Nothing is indexed in {self._path}. Index your pages: python cli.py index corpus/"
-            )
+        missing = (
+            f"Nothing is indexed in {self._path}. Index your pages: python cli.py index corpus/"
+        )
+        if not self._path.exists():
+            raise IndexMissing(missing)
         with self._reading() as connection:
+            if read_meta(connection) is None:
+                raise IndexMissing(missing)
             yield connection
 
     def _search_vector(
