@@ -14,6 +14,7 @@ import argparse
 import asyncio
 import json
 import math
+import random
 import resource
 import socket
 import statistics
@@ -113,13 +114,13 @@ def start_probe(url: str) -> subprocess.Popen[str]:
 
 
 async def asker(crowd: Crowd, seconds: float) -> list[float]:
-    """Ask at once, then every now and then."""
+    """Ask at once with all others, then every now and then, as people do: not in step."""
     connection = await crowd.open()
     end = time.monotonic() + seconds
     taken = []
     while time.monotonic() < end:
         taken.append(await ask(connection, "asker"))
-        await asyncio.sleep(seconds / 3)
+        await asyncio.sleep(random.uniform(0.5, 1.5) * seconds / 3)
     return taken
 
 

@@ -132,7 +132,7 @@ class Exchange:
             self.task.cancel()
 
     async def _run(self, before: asyncio.Task[None] | None) -> None:
-        if before is not None:  # the answer before was told; its turn may not be noted yet
+        if before is not None and not before.done():  # its answer was told, its turn is not noted
             await asyncio.wait([before])
         desk, ask = self._reception.desk, self._ask
         line = self._reception.newcomers if before is None else self._reception.regulars

@@ -23,7 +23,7 @@ from rag.writing.writer import seconds
 if TYPE_CHECKING:
     from rag.server.doors import Doors
 
-LOOKED_UP_AT_ONCE = 3  # of newcomers, and of those who had an answer before
+LOOKED_UP_AT_ONCE = 2  # of newcomers, and of those who had an answer before
 GRACE_S = 5.0  # an answer goes on for so long while nobody listens
 WARM_S = 300.0  # at most; a model stays in memory for longer
 WARM_AGAIN_S = 15.0

@@ -8,8 +8,10 @@ from __future__ import annotations
 import asyncio
 import socket
 from asyncio.transports import BaseTransport
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import islice
 from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -22,6 +24,7 @@ CLOSE_S = 2.0  # in which a client says that it has read that it is closed
 LINGER_S = 1.0  # in which a client that broke the protocol may read why
 SEND_BUFFER_BYTES = 128 * 1024  # that the system holds for one client: enough for an answer
 MOST_FRAGMENTS = 1_000  # of one message: empty ones would count as no bytes
+ENTER_AT_ONCE = 1  # new connections, in each turn of the event loop
 LINE = "souffleur.line"
 
 
@@ -33,15 +36,42 @@ class Line:
         self.on_leave: Callable[[], None] | None = None
 
 
+class Turnstile:
+    """Let new connections in a few at a time; read together, a crowd's would hold all others up."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Callable[[], None]] = deque()
+
+    def enter(self, begin: Callable[[], None]) -> None:
+        """Have ``begin`` called in this turn of the event loop or in one of the next."""
+        self._waiting.append(begin)
+        if len(self._waiting) == 1:
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    def _turn(self) -> None:
+        for begin in list(islice(self._waiting, ENTER_AT_ONCE)):
+            begin()
+            self._waiting.popleft()
+        if self._waiting:
+            asyncio.get_running_loop().call_soon(self._turn)
+
+
 class PatientHttp(H11Protocol):
     """Let a client have `HEAD_S` for the head of a request; without, it could take for ever."""
 
+    _turnstile = Turnstile()
     _head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait for a request."""
+        """Wait for its turn, then for a request."""
         super().connection_made(transport)
-        self._await_head()
+        self.transport.pause_reading()
+        self._turnstile.enter(self._begin)
+
+    def _begin(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.resume_reading()
+            self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no longer."""

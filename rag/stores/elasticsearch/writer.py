@@ -40,6 +40,7 @@ class ElasticsearchWriter:
         self._bulk: Bulk | None = None
         self._pages: dict[str, tuple[str, ...]] = {}
         self._sample: dict[str, Vectors] = {}
+        self._offered = 0
         try:
             self._base = self._choose_base(full)
             generations.sweep(server)
@@ -128,8 +129,9 @@ class ElasticsearchWriter:
         return self._bulk
 
     def _note_sample(self, chunk_id: str, vector: Vectors) -> None:
+        self._offered += 1
         if len(self._sample) >= SAMPLE:
-            if random.random() > SAMPLE / (1 + sum(map(len, self._pages.values()))):
+            if random.random() > SAMPLE / self._offered:
                 return
             self._sample.pop(random.choice(list(self._sample)))
         self._sample[chunk_id] = vector

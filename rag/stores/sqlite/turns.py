@@ -28,18 +28,17 @@ TRIM = (
 
 
 class SqliteTurns:
-    """Keep turns in a file. Safe between threads and processes."""
+    """Keep turns in a file; who reads does not wait for who writes. Safe for threads, processes."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._lock = threading.Lock()
-        self._connection: sqlite3.Connection | None = None
+        self._reader, self._writer = _Side(path), _Side(path)
 
     def turns(self, conversation_id: str, now: float, timeout_s: float) -> tuple[Turn, ...]:
         """Return the last turns, oldest first. See `TurnStore.turns`."""
         if not self._path.exists():
             return ()
-        with self._opened(timeout_s) as connection:
+        with self._reader.opened(timeout_s) as connection:
             rows = connection.execute(READ, (conversation_key(conversation_id),)).fetchall()
         if not rows or rows[0][0] + EXPIRES_S <= now:
             return ()
@@ -49,7 +48,7 @@ class SqliteTurns:
         """Append a turn; what has expired goes."""
         key = conversation_key(conversation_id)
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._opened(timeout_s) as connection:
+        with self._writer.opened(timeout_s) as connection:
             connection.execute("BEGIN IMMEDIATE")
             # what went before is of another conversation by now
             connection.execute("DELETE FROM turns WHERE at <= ?", (now - EXPIRES_S,))
@@ -61,13 +60,26 @@ class SqliteTurns:
             connection.execute("COMMIT")
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connections."""
+        for side in (self._reader, self._writer):
+            side.close()
+
+
+class _Side:
+    """Hold one connection, lent to one caller at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+
+    def close(self) -> None:
         with self._lock:
             self._forget()
 
     @contextmanager
-    def _opened(self, timeout_s: float) -> Iterator[sqlite3.Connection]:
-        """Lend the connection to one caller at a time; after an error it is opened anew."""
+    def opened(self, timeout_s: float) -> Iterator[sqlite3.Connection]:
+        """Lend the connection; after an error it is opened anew. Raises: SearchUnavailable."""
         if not self._lock.acquire(timeout=timeout_s):
             raise SearchUnavailable(f"The conversations in {self._path} were busy.")
         try:
