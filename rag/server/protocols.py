@@ -11,7 +11,6 @@ from asyncio.transports import BaseTransport
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from itertools import islice
 from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -24,7 +23,6 @@ CLOSE_S = 2.0  # in which a client says that it has read that it is closed
 LINGER_S = 1.0  # in which a client that broke the protocol may read why
 SEND_BUFFER_BYTES = 128 * 1024  # that the system holds for one client: enough for an answer
 MOST_FRAGMENTS = 1_000  # of one message: empty ones would count as no bytes
-ENTER_AT_ONCE = 1  # new connections, in each turn of the event loop
 LINE = "souffleur.line"
 
 
@@ -37,23 +35,25 @@ class Line:
 
 
 class Turnstile:
-    """Let new connections in a few at a time; read together, a crowd's would hold all others up."""
+    """Let one new connection in each turn of the event loop: a crowd would hold all others up."""
 
     def __init__(self) -> None:
         self._waiting: deque[Callable[[], None]] = deque()
+        self._turning = False
 
     def enter(self, begin: Callable[[], None]) -> None:
-        """Have ``begin`` called in this turn of the event loop or in one of the next."""
+        """Have ``begin`` called in one of the next turns of the event loop."""
         self._waiting.append(begin)
-        if len(self._waiting) == 1:
+        if not self._turning:
+            self._turning = True
             asyncio.get_running_loop().call_soon(self._turn)
 
     def _turn(self) -> None:
-        for begin in list(islice(self._waiting, ENTER_AT_ONCE)):
-            begin()
-            self._waiting.popleft()
-        if self._waiting:
-            asyncio.get_running_loop().call_soon(self._turn)
+        if not self._waiting:
+            self._turning = False
+            return
+        asyncio.get_running_loop().call_soon(self._turn)  # also when what begins fails
+        self._waiting.popleft()()
 
 
 class PatientHttp(H11Protocol):
