@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import aclosing
@@ -40,6 +41,7 @@ SHOWN = {
     "first token": "first_token_ms",
     "last event": "last_event_ms",
 }
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +159,8 @@ async def _stopped(bench: Bench, question: str) -> tuple[float, float] | None:
     """Close a stream in the middle of the model's text.
 
     Returns the milliseconds until the server has written a token of the same prompt for somebody
-    else, and what such a token takes when the server is free; None for an answer that had ended.
+    else, and what such a token takes when the server is free; None for an answer that had ended,
+    and where the model was not heard again.
     """
     hits = bench.retriever.retrieve(question).hits
     draft = Draft(question, hits, question_language(question))
@@ -177,9 +180,13 @@ async def _stopped(bench: Bench, question: str) -> tuple[float, float] | None:
         await writer.close()
     if sent is None or pieces < STOPPED_AFTER:
         return None
-    await one_token(bench.generator, sent)
-    silence_ms, start = since_ms(start), time.perf_counter()
-    await one_token(bench.generator, sent)
+    try:
+        await one_token(bench.generator, sent)
+        silence_ms, start = since_ms(start), time.perf_counter()
+        await one_token(bench.generator, sent)
+    except (ModelUnavailable, DeadlineExceeded) as error:
+        logger.warning("After a stop the model was not heard again: %s", error)
+        return None
     return silence_ms, since_ms(start)
 
 

@@ -20,7 +20,7 @@ GUIDE = (ROOT / "docs" / "guide.fr.md").read_text("utf-8")
 FENCE = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`(python cli\.py [^`]+)`")
 PROGRAM = "python cli.py "
-LIMIT_S = 150.0
+LIMIT_S = 300.0  # a model that is not heard again is waited for, for 120 s
 ELSEWHERE = ("make ", ". .venv", "ollama ", "docker ", "pip ")  # what the fixtures stand for
 # as much as it takes to see that they work; the figures are nobody's
 SHORTER = {"--iterations": "2", "--limit": "2"}
