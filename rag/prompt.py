@@ -95,9 +95,22 @@ def whole_tokens(prompt: Prompt) -> int:
     return estimate_tokens(prompt.system) + estimate_tokens(prompt.user) + CHAT_TOKENS
 
 
-def rest_tokens(prompt: Prompt, read: int) -> int:
-    """Estimate the tokens of a prompt whose rules and first ``read`` characters are known."""
+def new_tokens(prompt: Prompt, last: Prompt) -> int:
+    """Estimate the tokens of a prompt after what it begins with as the last one, rules alike."""
+    read = _common_prefix(last.user, prompt.user)
     return estimate_tokens(prompt.user[read:]) + CHAT_TOKENS
+
+
+def _common_prefix(one: str, other: str) -> int:
+    """Return how many characters two texts begin with alike, found by halving."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one.startswith(other[low:middle], low):
+            low = middle
+        else:
+            high = middle - 1
+    return low
 
 
 @lru_cache(maxsize=TEXTS_KEPT)

@@ -31,7 +31,7 @@ PDF_LIMIT_S = 20.0
 _START_LIMIT_S = 30.0
 _TIMED = hasattr(signal, "setitimer")  # not on Windows, where the limit is of the clock's time
 _PATIENCE = 10 if _TIMED else 1  # times the limit, by the clock
-_LATE = {-getattr(signal, name, 0) for name in ("SIGPROF", "SIGALRM")}
+_LATE = {-signal.SIGPROF, -signal.SIGALRM} if sys.platform != "win32" else set()
 _MEMORY_BYTES = 1 << 30
 
 

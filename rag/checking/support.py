@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import mul
@@ -103,13 +102,13 @@ def _limits(evidence: Evidence, claim: Claim) -> list[tuple[float, ...]]:
     """Return each passage's features at their highest: all other words as near as they can be."""
     weights = claim.weights.tolist()
     total = sum(weights) or 1.0
-    shared = _weights_in_clauses(claim, weights)
-    whole = sum(shared) or 1.0
+    whole = sum(claim.in_clauses) or 1.0
     other = ALIKE if evidence.knows_meaning else 0.0
     limits: list[tuple[float, ...]] = []
     for number, passage in enumerate(evidence.passages):
         met = [1.0 if same[number] else other for same in claim.alike]
-        share, anywhere = sum(map(mul, shared, met)) / whole, sum(map(mul, weights, met)) / total
+        share = sum(map(mul, claim.in_clauses, met)) / whole
+        anywhere = sum(map(mul, weights, met)) / total
         things = sum(met[row] for row in claim.things) / len(claim.things) if claim.things else 1.0
         foreign = float(passage.lang != evidence.lang)
         limits.append((share, anywhere, claim.nearest[number], things, foreign))
@@ -129,15 +128,7 @@ def _share(part: Part, claim: Claim) -> float:
     """Return the share of the words that a passage's windows meet, each clause by its best."""
     met = numpy.maximum.reduce(part.matched[:, None, :] * part.passage.reach, axis=2)
     best = sum(max((claim.weights[rows] @ met[rows]).tolist()) for _, rows in claim.clauses)
-    return best / (sum(_weights_in_clauses(claim, claim.weights.tolist())) or 1.0)
-
-
-def _weights_in_clauses(claim: Claim, weights: list[float]) -> list[float]:
-    """Return the words' weights, each times the clauses that hold the word."""
-    if len(claim.clauses) == 1:
-        return weights
-    counts = Counter(row for _, rows in claim.clauses for row in rows)
-    return [weight * counts[row] for row, weight in enumerate(weights)]
+    return best / (sum(claim.in_clauses) or 1.0)
 
 
 def probability(row: Sequence[float], weights: Sequence[float] = BY_MEANING) -> float:

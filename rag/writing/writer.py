@@ -23,7 +23,7 @@ from rag.prompt import (
     Prompt,
     build_prompt,
     fixed_tokens,
-    rest_tokens,
+    new_tokens,
     whole_tokens,
 )
 from rag.types import Usage
@@ -202,9 +202,8 @@ class Writer:
     def _new_tokens(self, prompt: Prompt) -> int:
         """Estimate the tokens that the server has not read for the prompt before; 0: not known."""
         last, self._last_prompt = self._last_prompt, prompt
-        if last is None:
-            return 0  # another process may have sent the same rules
-        return rest_tokens(prompt, _common_prefix(last.user, prompt.user))
+        # without one, another process may have sent the same rules
+        return new_tokens(prompt, last) if last is not None else 0
 
     def _is_cut(self, prompt: Prompt, usage: Usage) -> bool:
         """Say whether the server read too few tokens; 0: it does not count them."""
@@ -284,18 +283,6 @@ def seconds(duration: str) -> float:
     parts = DURATION.findall(duration)
     total = sum(float(number) * UNITS_S[unit] for number, unit in parts)
     return math.inf if total < 0 else total
-
-
-def _common_prefix(one: str, other: str) -> int:
-    """Return how many characters two texts begin with alike, found by halving."""
-    low, high = 0, min(len(one), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one.startswith(other[low:middle], low):
-            low = middle
-        else:
-            high = middle - 1
-    return low
 
 
 def _rules_prompt() -> Prompt:

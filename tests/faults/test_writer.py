@@ -80,7 +80,7 @@ def test_a_prompt_given_up_unread_keeps_its_slot_until_the_server_is_back(how, d
             await asyncio.gather(task, return_exceptions=True)
         refusals = [await refusal(writer, draft) for _ in range(3)]
         assert {reason for reason, _ in refusals} == {"resting"}
-        assert min(took_s for _, took_s in refusals) < 0.05
+        assert max(took_s for _, took_s in refusals) < 0.05
         server.script = WORKS
         server.hang_up()
         # the probe's connection was cut: a question that comes soon after tries

@@ -61,7 +61,7 @@ def test_a_thousand_clients_do_not_keep_a_polite_one_waiting(running: Running) -
     print(figures)
     assert figures["connections"] >= 1_000
     assert figures["memory_growth_mb"] <= 100
-    # 5 and some 250 with another test run beside it; the crowd that asks shares its process
+    # 6 to 8 and 77 to 94 where nothing else runs (docs/latency.md)
     assert figures["probe_p50_ms"] <= 500
     assert figures["probe_p99_ms"] <= 5_000
     assert figures["back_to_base_s"] is not None, figures

@@ -219,10 +219,10 @@ def test_restructuredtext_reads_no_other_file_and_keeps_unknown_directives_text(
 def test_what_each_chunk_repeats_is_short() -> None:
     long = "mot " * 15_000
     sections = "\n\n".join(f"## {n} {long if n < 2 else ''}\n\ntexte" for n in range(1_000))
-    start = time.process_time()
+    start = time.monotonic()
     page = load("p.md", f"---\ntitle: {long}\n---\n{sections}\n\n## a {{#{'x' * 201}}}\n")
     chunks = chunk_page(page, lambda texts: [len(text.split()) for text in texts])
-    assert time.process_time() - start < 2
+    assert time.monotonic() - start < 2
     assert len(chunks) > 1_000
     assert page.title.endswith("mot…")
     assert max(len(text) for _, text, _ in headings(page)) <= 300 >= len(page.title)

@@ -70,5 +70,5 @@ def test_pdf_sheets_have_anchors() -> None:
 @pytest.mark.parametrize(("name", "module"), [("p.pdf", "pypdf"), ("p.docx", "docx")])
 def test_a_missing_extra_names_the_command_that_installs_it(name, module, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(CorpusError, match=r"pip install .* '\.\[documents\]'"):
+    with pytest.raises(CorpusError, match=r"pip install -c constraints\.txt -e '\.\[documents\]'"):
         parse_page(b"%PDF-", name)
