@@ -36,7 +36,7 @@ class ExplainingGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command, explaining Souffleur's own errors."""
-        from rag.errors import HelpError
+        from rag.core.errors import HelpError
 
         try:
             return super().invoke(ctx)
@@ -68,7 +68,7 @@ def main(ctx: click.Context, setup_elasticsearch: bool, debug: bool) -> None:
     """Answer questions from your help pages, with sources, on time."""
     import logging
 
-    from rag.logs import LINE, formatter
+    from rag.config import LINE, formatter
 
     handler = logging.StreamHandler()
     handler.setFormatter(formatter(LINE if debug else "%(message)s"))
@@ -76,7 +76,7 @@ def main(ctx: click.Context, setup_elasticsearch: bool, debug: bool) -> None:
     # the client's own retry notes say less than our errors do
     logging.getLogger("elastic_transport").setLevel(logging.DEBUG if debug else logging.ERROR)
     if setup_elasticsearch:
-        from rag.settings import load_settings
+        from rag.config.settings import load_settings
 
         optimize.setup(load_settings())
     elif ctx.invoked_subcommand is None:

@@ -15,6 +15,6 @@ class AiAssistantConfig(AppConfig):
         """Give the site's settings to Souffleur; nothing is opened before a question comes."""
         from ai_assistant import checks  # noqa: F401 (it registers itself)
         from ai_assistant.conf import site_settings
-        from rag.given import give
+        from rag.config.settings import give
 
         give(site_settings)

@@ -13,7 +13,7 @@ from django.utils import translation
 
 from ai_assistant.serving import Application, Message, Receive, Send, Serving, close, drain, opened
 from ai_assistant.views import HANDSHAKE
-from rag.errors import HelpError
+from rag.core.errors import HelpError
 
 logger = logging.getLogger(__name__)
 SOCKET_PATH = "/ws/ai_assistant/"

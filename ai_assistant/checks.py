@@ -14,7 +14,7 @@ from django.urls import NoReverseMatch, reverse
 
 from ai_assistant.access import access_rule
 from ai_assistant.conf import OWN, PREFIX, assistant_settings, site_name
-from rag.errors import ConfigError
+from rag.core.errors import ConfigError
 
 TAG = "ai_assistant"
 VARIABLE = re.compile(r"(?<=^  )[A-Z][A-Z_0-9]+", re.MULTILINE)  # as in a ConfigError
@@ -24,8 +24,8 @@ Found = list[checks.CheckMessage]
 @checks.register(TAG)
 def check_settings(app_configs: Any, **kwargs: Any) -> Found:
     """Find settings with a wrong value, and names that are none of ours."""
+    from rag.config.settings import load_settings
     from rag.server.settings import load_server_settings
-    from rag.settings import load_settings
 
     found: Found = []
     for load in (load_settings, load_server_settings):
@@ -64,7 +64,7 @@ def check_urls(app_configs: Any, **kwargs: Any) -> Found:
 @checks.register(TAG)
 def check_index(app_configs: Any, **kwargs: Any) -> Found:
     """Find that nothing is indexed; a server of Elasticsearch is not asked."""
-    from rag.settings import load_settings
+    from rag.config.settings import load_settings
     from rag.stores import INDEX_FILE
 
     try:
@@ -101,8 +101,8 @@ def _name_in_force(variable: str) -> str:
 @cache
 def _aliases() -> dict[str, list[str]]:
     """Return the environment's names of every setting, by the first of them."""
+    from rag.config.settings import Settings
     from rag.server.settings import ServerSettings
-    from rag.settings import Settings
 
     fields = (*Settings.model_fields.values(), *ServerSettings.model_fields.values())
     choices = [[str(one) for one in getattr(f.validation_alias, "choices", ())] for f in fields]

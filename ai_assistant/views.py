@@ -19,7 +19,7 @@ from django.http.response import HttpResponseBase
 from ai_assistant.access import is_own_page, may_ask, own_origin
 from ai_assistant.exchange import Exchange
 from ai_assistant.serving import Serving, opened
-from rag.errors import HelpError
+from rag.core.errors import HelpError
 
 logger = logging.getLogger(__name__)
 MOST_BYTES = 1_000_000  # of a body that is read at all; the application allows far less

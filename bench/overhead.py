@@ -45,15 +45,16 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from indexer import pipeline
 from rag.api import open_retriever
 from rag.assistant import Assistant
-from rag.deadline import Deadline, bounded
+from rag.config.settings import Settings
+from rag.core.answers import Usage
+from rag.core.deadline import Deadline, bounded
+from rag.core.documents import Chunk, IndexMeta, PageRecord, SearchLegs, Vectors
 from rag.diagnostics.machine import machine
 from rag.diagnostics.timings import since_ms, spread
 from rag.encoders import bundled_encoder
 from rag.prompt import Prompt, whole_tokens
 from rag.retriever import Retrieval, Retriever
-from rag.settings import Settings
 from rag.stores.sqlite import SqliteStore
-from rag.types import Chunk, IndexMeta, PageRecord, SearchLegs, Usage, Vectors
 from rag.writing.speed import SpeedBook
 from rag.writing.writer import Writer
 

@@ -30,10 +30,10 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from indexer import pipeline
 from rag.api import open_retriever
+from rag.config.settings import Settings
 from rag.diagnostics.significance import confidence_intervals
 from rag.encoders import bundled_encoder
 from rag.retriever import PAGE_PRIOR, Retriever
-from rag.settings import Settings
 from rag.stores.sqlite import SqliteStore
 
 ROOT = Path(__file__).parent.parent

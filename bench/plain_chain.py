@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import ollama
 
-from rag.types import Hit
+from rag.core.documents import Hit
 
 TIMEOUT_S = 120.0  # so that a measurement ends
 # a model of random weights never ends by itself; help answers are about this long

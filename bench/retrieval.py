@@ -26,8 +26,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from indexer import pipeline
 from rag.api import open_retriever
+from rag.config.settings import Settings
 from rag.encoders import bundled_encoder
-from rag.settings import Settings
 from rag.stores.sqlite import SqliteStore
 
 MOST_QUESTIONS = 500

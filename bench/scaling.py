@@ -22,12 +22,12 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from rag import analysis
 from rag.api import index_meta, open_retriever
+from rag.config.settings import Settings
+from rag.core.documents import Chunk, PageRecord
+from rag.core.protocols import Store
 from rag.diagnostics.machine import machine
 from rag.encoders import bundled_encoder
-from rag.settings import Settings
-from rag.stores import open_store
-from rag.stores.throwaway import throwaway_settings
-from rag.types import Chunk, PageRecord, Store
+from rag.stores import open_store, throwaway_settings
 
 PAGES = Path(__file__).parent.parent / "corpus"
 CHUNKS_A_PAGE = 10

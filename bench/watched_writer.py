@@ -6,9 +6,9 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from rag.deadline import Deadline
+from rag.core.answers import Usage
+from rag.core.deadline import Deadline
 from rag.prompt import Draft, whole_tokens
-from rag.types import Usage
 from rag.writing.once import Writing
 from rag.writing.writer import Sent
 

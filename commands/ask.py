@@ -12,7 +12,7 @@ from commands.rendering import render
 
 if TYPE_CHECKING:
     from rag.assistant import Assistant
-    from rag.types import Answer
+    from rag.core.answers import Answer
 
 
 @click.command()
@@ -29,7 +29,7 @@ def ask(question: str, k: int, page: str | None, no_llm: bool, as_json: bool) ->
     import asyncio
 
     from rag.api import open_assistant
-    from rag.settings import load_settings
+    from rag.config.settings import load_settings
 
     settings = load_settings()
     assistant = open_assistant(settings, use_model=not no_llm)

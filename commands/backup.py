@@ -26,7 +26,7 @@ def backup(file: Path, as_json: bool) -> None:
     meanwhile.
     """
     from rag.backup import back_up
-    from rag.settings import load_settings
+    from rag.config.settings import load_settings
 
     with Progress() as progress:
         copied = back_up(load_settings(), file, progress)
@@ -42,7 +42,7 @@ def restore(file: Path, as_json: bool) -> None:
     Servers go on meanwhile. To undo it: python cli.py index --rollback.
     """
     from rag.backup import restore as restored
-    from rag.settings import load_settings
+    from rag.config.settings import load_settings
 
     with Progress() as progress:
         copied = restored(load_settings(), file, progress)

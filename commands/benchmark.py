@@ -31,8 +31,8 @@ def benchmark(
     Without a name, everything is measured. Nothing is taken from the answers kept, nor kept.
     Exit code: 0 measured, 2 nothing could be measured.
     """
+    from rag.config.settings import load_settings
     from rag.diagnostics import benchmark as instrument
-    from rag.settings import load_settings
 
     if plot is not None:
         from rag.diagnostics.plot import check_plot

@@ -104,7 +104,7 @@ def pin(
 def unpin(which: str, as_json: bool) -> None:
     """Remove the pinned answer of a question or a key."""
     from rag.cache.keeping import drop, entries_named
-    from rag.errors import HelpError
+    from rag.core.errors import HelpError
 
     with kept.opened() as store:
         found = [entry for entry in entries_named(store, which) if entry.pinned]

@@ -28,7 +28,7 @@ def chat(ctx: click.Context, k: int, page: str | None, no_llm: bool) -> None:
 
     from commands.talk import Loop, Talk
     from rag.api import open_assistant
-    from rag.settings import load_settings
+    from rag.config.settings import load_settings
 
     settings = load_settings()
     assistant = open_assistant(settings, use_model=not no_llm)

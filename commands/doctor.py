@@ -73,8 +73,8 @@ def _say(line: str) -> None:
 
 
 def _performance(path: Path | None, as_json: bool) -> None:
+    from rag.config.settings import load_settings
     from rag.diagnostics.doctor.performance import measure_performance
-    from rag.settings import load_settings
 
     with Progress("Questions") as progress:
         done = measure_performance(load_settings(), path, progress)

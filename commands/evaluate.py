@@ -27,8 +27,8 @@ def evaluate(as_json: bool, **asked: Any) -> None:
     Exit code: 0 measured, 1 a figure is below its threshold, 2 nothing was measured.
     """
     from indexer.memory import index_pages
+    from rag.config.settings import load_settings
     from rag.diagnostics import evaluate as instrument
-    from rag.settings import load_settings
 
     request = instrument.Request(**asked)
     with Progress() as pages, Progress("Questions") as questions:

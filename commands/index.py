@@ -11,7 +11,7 @@ import click
 from commands.output import SKIPPED, Progress, counted, print_json, print_report
 
 if TYPE_CHECKING:
-    from rag.types import Store
+    from rag.core.protocols import Store
 
 
 @click.command()
@@ -37,8 +37,8 @@ def index(
     nothing was done.
     """
     from indexer.pipeline import run
+    from rag.config.settings import load_settings
     from rag.encoders import open_encoder
-    from rag.settings import load_settings
     from rag.stores import open_store
 
     if rollback == bool(sources) or (rollback and (full or dry_run)):

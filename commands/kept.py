@@ -13,9 +13,10 @@ import click
 from commands.output import counted, printable
 
 if TYPE_CHECKING:
-    from rag.cache.types import AnswerStore, Entry
     from rag.cache.warm import OnProgress, Warmed, Warmer
-    from rag.settings import Settings
+    from rag.config.settings import Settings
+    from rag.core.protocols import AnswerStore
+    from rag.core.records import CachedAnswer
 
 UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 OFF = "The answer cache is off: nothing is looked up. Run: python cli.py optimize --enable-cache"
@@ -24,7 +25,7 @@ OFF = "The answer cache is off: nothing is looked up. Run: python cli.py optimiz
 @contextmanager
 def opened() -> Iterator[AnswerStore]:
     """Lend the kept answers of the settings in force."""
-    from rag.settings import load_settings
+    from rag.config.settings import load_settings
     from rag.stores import open_answer_store
 
     store = open_answer_store(load_settings())
@@ -34,7 +35,7 @@ def opened() -> Iterator[AnswerStore]:
         store.close()
 
 
-def row(entry: Entry) -> dict[str, Any]:
+def row(entry: CachedAnswer) -> dict[str, Any]:
     """Return an entry as `cache list --json` prints it; ``expires_in_s`` is None when pinned."""
     now = time.time()
     return {
@@ -75,14 +76,14 @@ def print_stats(found: dict[str, Any]) -> None:
     click.echo(f" {counted(found['false_hits'], 'false hit')} reported")
 
 
-def pin(question: str, text: str, names: Sequence[str]) -> Entry:
+def pin(question: str, text: str, names: Sequence[str]) -> CachedAnswer:
     """Pin an answer. Raises: HelpError for a page that is not indexed; SearchUnavailable."""
     from rag.analysis import question_language
     from rag.api import open_cache
     from rag.cache.answers import Request
     from rag.cache.keeping import TIMEOUT_S, pinned_answer
-    from rag.errors import HelpError
-    from rag.settings import load_settings
+    from rag.config.settings import load_settings
+    from rag.core.errors import HelpError
     from rag.stores import open_store
 
     settings = load_settings()
@@ -134,8 +135,8 @@ def warm(
     """Warm the cache. Returns what was done, and whether Ctrl-C ended it. Raises: HelpError."""
     from rag.api import open_cache
     from rag.cache.warm import Warmer, questions_to_warm
-    from rag.errors import IndexMissing
-    from rag.settings import load_settings
+    from rag.config.settings import load_settings
+    from rag.core.errors import IndexMissing
     from rag.stores import open_store
 
     settings = load_settings()
@@ -165,7 +166,7 @@ async def _warmed(
     on_progress: OnProgress,
 ) -> None:
     from rag.api import open_assistant
-    from rag.errors import HelpError
+    from rag.core.errors import HelpError
 
     assistant = open_assistant(settings, warming=True)
     try:
@@ -174,14 +175,14 @@ async def _warmed(
                 f"The model {settings.model} does not answer. With Ollama: ollama serve, then"
                 f" ollama pull {settings.model}"
             )
-        await warmer.warm(assistant, questions, limit, on_progress)
+        await warmer.warm(assistant.answer, questions, limit, on_progress)
     finally:
         await assistant.close()
 
 
 def check_warmable(settings: Settings) -> None:
     """Raise ConfigError when no answer would be written or kept."""
-    from rag.errors import ConfigError
+    from rag.core.errors import ConfigError
 
     if not settings.cache_enabled:
         raise ConfigError(OFF)

@@ -18,7 +18,7 @@ def mcp(http: bool, port: int) -> None:
     """
     from contextlib import suppress
 
-    from rag.errors import ConfigError, needs_extra
+    from rag.core.errors import ConfigError, needs_extra
 
     try:
         from rag import mcp_server

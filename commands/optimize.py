@@ -9,7 +9,7 @@ import click
 from commands.output import counted, print_json
 
 if TYPE_CHECKING:
-    from rag.settings import Settings
+    from rag.config.settings import Settings
 
 CLEAR_S = 30.0
 NAMES = ("cache", "streaming", "embeddings")
@@ -30,7 +30,7 @@ def optimize(clear_cache: bool, setup_elasticsearch: bool, as_json: bool, **flag
 
     A switch is saved in HELP_DATA_DIR and survives; an environment variable or .env wins over it.
     """
-    from rag.switches import overruling, states_of, switch
+    from rag.config import overruling, states_of, switch
 
     settings, without_effect = switch(_wanted(flags))
     for name in without_effect:
@@ -51,8 +51,8 @@ def optimize(clear_cache: bool, setup_elasticsearch: bool, as_json: bool, **flag
 def setup(settings: Settings, *, quiet: bool = False) -> None:
     """Create the index in Elasticsearch, saying what is done. Raises: ConfigError."""
     from rag.api import index_meta
+    from rag.core.errors import ConfigError
     from rag.encoders import open_encoder
-    from rag.errors import ConfigError
 
     if not settings.uses_elasticsearch:
         raise ConfigError(

@@ -18,7 +18,7 @@ async def render(events: AsyncGenerator[Any, None], lang: str, *, streaming: boo
     On a terminal the extract comes first, so that something can be read while the model thinks;
     elsewhere the final text alone is printed. The stream is closed when this is cancelled.
     """
-    from rag.types import ChunkEvent, CompleteEvent, SourcesEvent
+    from rag.core.answers import ChunkEvent, CompleteEvent, SourcesEvent
 
     screen, answer = Screen(lang), None
     async with aclosing(events):

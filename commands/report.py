@@ -35,8 +35,8 @@ def report(
         raise click.UsageError("--before goes with --purge.")
     if purge:
         return _purge(before or 0)
+    from rag.config.settings import load_settings
     from rag.reports.report import last_days, read_report
-    from rag.settings import load_settings
 
     found = read_report(load_settings(), last_days(days))
     if html is not None:
@@ -57,7 +57,7 @@ def _show(found: Report, lang: str) -> None:
 
 
 def _write(path: Path, found: Report, lang: str) -> None:
-    from rag.errors import HelpError
+    from rag.core.errors import HelpError
     from rag.reports.page import page
 
     try:
@@ -70,8 +70,8 @@ def _write(path: Path, found: Report, lang: str) -> None:
 def _purge(days: int) -> None:
     from datetime import timedelta
 
-    from rag.journal import now
-    from rag.settings import load_settings
+    from rag.config.settings import load_settings
+    from rag.core.records import now
     from rag.stores import open_journal_store
 
     store = open_journal_store(load_settings())

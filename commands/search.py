@@ -17,7 +17,7 @@ from commands.output import FOUND_NOTHING, hit_row, print_hit, print_json
 def search(question: str, k: int, page: str | None, as_json: bool) -> None:
     """Show the chunks found for QUESTION, with their scores."""
     from rag.api import open_retriever
-    from rag.settings import load_settings
+    from rag.config.settings import load_settings
     from rag.stores import open_store
 
     settings = load_settings()

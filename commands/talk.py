@@ -17,7 +17,7 @@ import click
 from commands.output import printable
 from commands.rendering import render
 from rag.conversation import Turn, conversation_language
-from rag.errors import QuestionRefused
+from rag.core.errors import QuestionRefused
 from rag.messages import message
 
 Result = TypeVar("Result")

@@ -18,8 +18,8 @@ def verify(as_json: bool) -> None:
     and encoded once more. Exit code: 0 all agree, 1 something does not, 2 it could not be read.
     """
     from indexer.verify import verify as verified
+    from rag.config.settings import load_settings
     from rag.encoders import open_encoder
-    from rag.settings import load_settings
     from rag.stores import open_answer_store, open_store
 
     settings = load_settings()

@@ -29,8 +29,8 @@ from pydantic_settings import BaseSettings
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from cli import main as cli
+from rag.config.settings import Settings
 from rag.server.settings import ServerSettings
-from rag.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 MARK = re.compile(r"(<!-- run(?:, first (\d+) lines)? -->\n```console\n)(.*?)(```)", re.DOTALL)

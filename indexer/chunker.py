@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from indexer.fitting import Counts, Piece, fill, fit
 from rag import analysis
-from rag.types import Block, Chunk, Page
+from rag.core.documents import Block, Chunk, Page
 
 LIMIT_TOKENS = 200
 _LEAD_TOKENS = 25

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.parsers import EXTENSIONS
-from rag.errors import ConfigError, CorpusError
-from rag.types import Page
+from rag.core.documents import Page
+from rag.core.errors import ConfigError, CorpusError
 
 MAX_PAGE_BYTES = 10_000_000
 # Control and format characters (bidi marks among them), lone surrogates, line separators.

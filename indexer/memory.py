@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from indexer.chunker import chunk_page
 from indexer.pipeline import Change, OnProgress, Report, page_record, write_changes
-from rag.types import Encoder, Page, Store
+from rag.core.documents import Page
+from rag.core.protocols import Encoder, Store
 
 
 def index_pages(

@@ -11,9 +11,9 @@ from indexer.chunker import chunk_page
 from indexer.loader import Candidate, hash_page, load_page, read_page
 from indexer.sources import Skip, find_candidates, is_named, no_page, place
 from rag.api import index_meta
-from rag.errors import CorpusError
-from rag.stores.common import check_meta
-from rag.types import Chunk, Encoder, Page, PageRecord, Store, StoreWriter, Vectors
+from rag.core.documents import Chunk, Page, PageRecord, Vectors, check_meta
+from rag.core.errors import CorpusError
+from rag.core.protocols import Encoder, Store, StoreWriter
 
 ENCODE_BATCH = 512  # chunks: enough to fill an encoder's batch, little enough to hold in memory
 OnProgress = Callable[[int, int], None]

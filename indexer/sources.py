@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.loader import Candidate, find_pages
-from rag.errors import CorpusError
-from rag.types import PageRecord
+from rag.core.documents import PageRecord
+from rag.core.errors import CorpusError
 
 SHOWN_REASONS = 3
 

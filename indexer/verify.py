@@ -12,11 +12,10 @@ import numpy
 from indexer.loader import Candidate, hash_page, read_page
 from indexer.sources import find_candidates
 from rag.cache.keeping import every_entry
-from rag.cache.types import AnswerStore
-from rag.diagnostics.check import Check
-from rag.errors import CorpusError, HelpError
-from rag.stores.common import MAKE, REBUILD
-from rag.types import Chunk, Encoder, IndexMeta, PageRecord, Store, Vectors
+from rag.core.documents import Chunk, IndexMeta, PageRecord, Vectors
+from rag.core.errors import MAKE, REBUILD, CorpusError, HelpError
+from rag.core.protocols import AnswerStore, Encoder, Store
+from rag.core.records import Check
 
 BATCH = 500  # chunks read at once
 TIMEOUT_S = 60.0

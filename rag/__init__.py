@@ -14,14 +14,15 @@ if TYPE_CHECKING:
         open_retriever,
     )
     from rag.assistant import Assistant
-    from rag.types import Answer, Chunk, Hit, Page
+    from rag.core.answers import Answer
+    from rag.core.documents import Chunk, Hit, Page
 
 _HOMES = {
-    "Answer": "rag.types",
+    "Answer": "rag.core.answers",
     "Assistant": "rag.assistant",
-    "Chunk": "rag.types",
-    "Hit": "rag.types",
-    "Page": "rag.types",
+    "Chunk": "rag.core.documents",
+    "Hit": "rag.core.documents",
+    "Page": "rag.core.documents",
     "cosine_similarity": "rag.api",
     "generate_embedding": "rag.api",
     "get_similar_chunks": "rag.api",

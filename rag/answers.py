@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rag import messages
-from rag.deadline import Deadline
+from rag.core.answers import Answer, Source, Usage
+from rag.core.deadline import Deadline
+from rag.core.documents import Hit, PageRecord
 from rag.extraction.extract import Extract
 from rag.retriever import Retrieval
-from rag.types import Answer, Hit, PageRecord, Source, Usage
 
 NEAREST_TITLES = 3
 SEE_ALSO = 4

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 
 import numpy
 
+from rag.config.settings import Settings, load_settings
+from rag.core.documents import Chunk, Hit, IndexMeta, Vectors, check_meta
+from rag.core.errors import MAKE, IndexMissing
+from rag.core.protocols import Encoder, Store
 from rag.cross_encoder import CrossEncoderReader
 from rag.encoders import bundled_encoder, open_encoder
-from rag.errors import IndexMissing
 from rag.generators import open_generators
 from rag.reranker import Reranker
 from rag.retriever import EMBEDDED_LINE, Retriever
-from rag.settings import Settings, load_settings
 from rag.stores import open_answer_store, open_store
-from rag.stores.common import MAKE, check_meta
-from rag.types import Chunk, Encoder, Hit, IndexMeta, Store, Vectors
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from rag.assistant import Assistant
     from rag.cache.answers import AnswerCache
     from rag.cache.flight import Flight
-    from rag.conversation.shared import SharedConversations
+    from rag.conversation import SharedConversations
     from rag.writing.once import Writing
 
 # raised when what an index holds changes its meaning: old indexes are then refused

@@ -16,15 +16,16 @@ from rag.answers import Context, extract_answer, nothing_found, sources_of, unse
 from rag.cache.answers import Request
 from rag.cache.flight import Flight
 from rag.checking.passages import WordEncoder
-from rag.conversation import Turn, contextual_question, conversation_language
-from rag.conversation.shared import SharedConversations
-from rag.deadline import Deadline
-from rag.errors import HelpError, SearchUnavailable
+from rag.conversation import SharedConversations, Turn, contextual_question, conversation_language
+from rag.core.answers import Answer, AnswerEvent, CompleteEvent, SourcesEvent
+from rag.core.deadline import Deadline
+from rag.core.documents import Hit
+from rag.core.errors import HelpError, SearchUnavailable
+from rag.core.protocols import Store
 from rag.extraction.extract import extract_answer as extract_from
 from rag.prompt import Draft
 from rag.retriever import Retrieval, Retriever, check_length
 from rag.search import Search
-from rag.types import Answer, CompleteEvent, Event, Hit, SourcesEvent, Store
 from rag.writing.once import Writing, replayed, write_once
 from rag.writing.transcript import Transcript
 
@@ -80,7 +81,7 @@ class Assistant:
         page: str | None = None,
         k: int = 5,
         conversation_id: str | None = None,
-    ) -> AsyncGenerator[Event, None]:
+    ) -> AsyncGenerator[AnswerEvent, None]:
         """Yield the events of a question; exactly one `CompleteEvent`, last.
 
         ``page`` is the page that the asker is on; ``conversation_id`` keeps what was asked before,
@@ -144,7 +145,7 @@ class Assistant:
 
     async def _events(
         self, request: Request, question: str, deadline: Deadline
-    ) -> AsyncGenerator[Event, None]:
+    ) -> AsyncGenerator[AnswerEvent, None]:
         """Yield a kept answer's events, or those of a new one."""
         kept = await self._flight.find(request, deadline, self._with_living_links)
         if kept is not None:

@@ -15,10 +15,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from rag.config.settings import SWITCHES_FILE, Settings
 from rag.copying import Copied, OnProgress, copy_all
-from rag.errors import HelpError
+from rag.core.errors import HelpError
 from rag.noting import KEY_FILE, make_key
-from rag.settings import SWITCHES_FILE, Settings
 from rag.stores import INDEX_FILE, JOURNAL_FILE
 
 FORMAT = "souffleur-backup 1"

@@ -11,14 +11,12 @@ from itertools import chain, islice
 import numpy
 
 from rag.cache.keeping import every_entry
-from rag.cache.types import AnswerStore
+from rag.config.settings import Settings
+from rag.core.errors import MAKE, HelpError, IndexMissing
+from rag.core.protocols import AnswerStore, JournalStore, Store
+from rag.core.records import Record
 from rag.encoders import bundled_encoder
-from rag.errors import HelpError, IndexMissing
-from rag.journal import JournalStore, Record
-from rag.settings import Settings
 from rag.stores import open_answer_store, open_journal_store, open_store
-from rag.stores.common import MAKE
-from rag.types import Store
 
 BATCH = 500
 TIMEOUT_S = 60.0

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy
 
-from rag.errors import ConfigError, EncoderError, needs_extra
-from rag.types import Chunk
+from rag.core.documents import Chunk
+from rag.core.errors import ConfigError, EncoderError, needs_extra
 
 BATCH = 32
 

@@ -15,18 +15,18 @@ from uuid import uuid4
 
 from rag.api import check_index, open_assistant
 from rag.assistant import Assistant
-from rag.conversation.shared import SharedConversations
-from rag.deadline import bounded
-from rag.errors import ConfigError, HelpError, ServiceStopping
-from rag.journal import Channel
+from rag.config import SettingsWatch
+from rag.config.settings import Settings, load_settings
+from rag.conversation import SharedConversations
+from rag.core.answers import AnswerEvent, CompleteEvent
+from rag.core.deadline import bounded
+from rag.core.errors import ConfigError, HelpError, ServiceStopping
+from rag.core.records import Channel
 from rag.journaling import CLOSE_S, open_journal
 from rag.noting import Question
 from rag.outcomes import Outcome, Served, Told
 from rag.places import PageLink, Places
-from rag.settings import Settings, load_settings
 from rag.stores import open_store, open_turn_store
-from rag.types import CompleteEvent, Event
-from rag.watching import SettingsWatch
 
 DRAIN_S = 4.0  # for answers under way when the process is told to stop
 END_S = 0.6  # for those that were cut then
@@ -97,7 +97,7 @@ class HelpDesk:
         conversation_id: str | None = None,
         k: int = 5,
         channel: Channel | None = None,
-    ) -> AsyncGenerator[Event, None]:
+    ) -> AsyncGenerator[AnswerEvent, None]:
         """Yield an answer's events, the last of them `Served`.
 
         ``channel`` is the way in, where it is another than the desk's own.

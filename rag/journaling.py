@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from rag.errors import HelpError
-from rag.journal import LONGEST_COMMENT, Feedback, JournalStore, Record, now
+from rag.config.settings import Settings
+from rag.core.answers import Answer
+from rag.core.errors import HelpError
+from rag.core.protocols import JournalStore
+from rag.core.records import LONGEST_COMMENT, Feedback, Record, now
 from rag.noting import Question, asked_of, journal_key
-from rag.settings import Settings
 from rag.stores import open_journal_store
-from rag.types import Answer
 
 MAX_WAITING = 2_000
 BATCH = 200

@@ -19,13 +19,13 @@ from mcp.types import ToolAnnotations
 from pydantic import BaseModel, Field
 
 from rag.api import open_retriever
-from rag.deadline import bounded
+from rag.config.settings import load_settings
+from rag.core.deadline import bounded
+from rag.core.documents import Hit
+from rag.core.errors import ConfigError, HelpError
 from rag.desk import HelpDesk, Served
-from rag.errors import ConfigError, HelpError
 from rag.retriever import LONGEST_QUESTION, Retriever
-from rag.settings import load_settings
 from rag.stores import open_store
-from rag.types import Hit
 
 HOST = "127.0.0.1"
 PATH = "/mcp"

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from rag import messages
 from rag.cache.normalise import normal_form
-from rag.journal import Asked, now
-from rag.settings import Settings
-from rag.types import Answer
+from rag.config.settings import Settings
+from rag.core.answers import Answer
+from rag.core.records import JournalEntry, now
 
 KEY_FILE = "journal.key"
 KEY_BYTES = 32
@@ -82,14 +82,14 @@ def question_hash(question: str, key: bytes) -> str:
 
 def asked_of(
     answer_id: str, question: Question, answer: Answer, key: bytes, *, texts: bool
-) -> Asked:
+) -> JournalEntry:
     """Return the record of an answer."""
     total_ms = answer.timings.get("total_ms", 0.0)
     first_ms = question.first_text_ms
     found = next((s for s in answer.sources if s.page == answer.page_effective), None)
     nearest = found or next(iter((*answer.sources, *answer.retrieved)), None)
     usage = answer.usage
-    return Asked(
+    return JournalEntry(
         at=now(),
         answer_id=answer_id,
         question=question_hash(question.text, key),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
+from rag.core.answers import AnswerEvent, CompleteEvent
 from rag.places import PageLink
-from rag.types import CompleteEvent, Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Told:
         self.place: str | None = None
         self.error: Exception | None = None
 
-    def note(self, event: Event) -> None:
+    def note(self, event: AnswerEvent) -> None:
         """Note an event that is sent."""
         if isinstance(event, Served):
             self._served = event

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-from rag.errors import HelpError
-from rag.types import PageRecord, Store
+from rag.core.documents import PageRecord
+from rag.core.errors import HelpError
+from rag.core.protocols import Store
 
 REFRESH_S = 1.5  # a new index is seen within two seconds
 VERSION_S = 1.0

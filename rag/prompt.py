@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from rag.core.documents import Chunk, Hit
 from rag.extraction.condense import condense
-from rag.types import Chunk, Hit
 
 REFUSAL = "L'aide ne le dit pas."
 RULES = f"""Vous êtes l'assistant d'aide d'un logiciel. Répondez à la question avec les passages \

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy
 from numpy.typing import NDArray
 
-from rag.types import Chunk, Vectors
+from rag.core.documents import Chunk, Vectors
 
 if TYPE_CHECKING:
     from rag.encoders.static import StaticEncoder

@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from rag import analysis, spelling
+from rag.core.deadline import Deadline
+from rag.core.documents import Chunk, Hit, IndexMeta, SearchLegs, Vectors, check_meta
+from rag.core.errors import EncoderError, IndexMismatch, QuestionRefused
+from rag.core.protocols import Encoder, Lexicon, Store
 from rag.cross_encoder import CrossEncoderReader
-from rag.deadline import Deadline
-from rag.errors import EncoderError, IndexMismatch, QuestionRefused
 from rag.reranker import Reranker, rescore
-from rag.stores.common import check_meta
-from rag.types import Chunk, Encoder, Hit, IndexMeta, Lexicon, SearchLegs, Store, Vectors
 
 CANDIDATES = 100  # of each leg
 RERANKED = 80  # of both, fused

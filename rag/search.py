@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from rag.breaker import CircuitBreaker
-from rag.deadline import Deadline, bounded, give_up, started
-from rag.errors import HelpError, IndexFault, SearchUnavailable
+from rag.core.deadline import CircuitBreaker, Deadline, bounded, give_up, started
+from rag.core.documents import Chunk, Hit, PageRecord
+from rag.core.errors import HelpError, IndexFault, SearchUnavailable
+from rag.core.protocols import Store
 from rag.retriever import Retrieval, Retriever
-from rag.types import Chunk, Hit, PageRecord, Store
 
 WARM_S = 30.0
 SHARE = 0.3  # of the time left, at most, goes to a search, and again to reading the pages found

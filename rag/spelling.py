@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from rag.analysis import fold
-from rag.types import Lexicon
+from rag.core.protocols import Lexicon
 
 SHORTEST = 4  # letters: shorter words have too many neighbours
 

@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from rag.errors import ConfigError, needs_extra
+from rag.core.answers import Answer
+from rag.core.errors import ConfigError, needs_extra
 from rag.outcomes import Outcome
-from rag.types import Answer
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider

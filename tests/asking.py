@@ -11,11 +11,11 @@ from pathlib import Path
 
 from indexer.pipeline import run
 from rag.api import open_assistant
-from rag.cache.types import Entry
+from rag.config.settings import Settings
+from rag.core.answers import Answer
+from rag.core.records import CachedAnswer
 from rag.encoders import bundled_encoder
-from rag.settings import Settings
 from rag.stores import open_answer_store, open_store
-from rag.types import Answer
 from rag.writing.speed import FILE, SpeedBook
 from tests.contract.answers import settle
 from tests.models import FAST
@@ -56,7 +56,7 @@ class Site:
         """Return the questions that the model was asked."""
         return [sent for sent in self.server.requests if b"Question :" in sent]
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[CachedAnswer]:
         """Return what is kept, served or not."""
         store = open_answer_store(self.settings)
         settle(self.settings)

@@ -15,11 +15,11 @@ import pytest
 
 from indexer.pipeline import run
 from rag.api import open_retriever
+from rag.config.settings import Settings
+from rag.core.protocols import Store
 from rag.encoders import bundled_encoder
 from rag.retriever import Retriever
-from rag.settings import Settings
 from rag.stores.sqlite import SqliteStore
-from rag.types import Store
 from tests.services import (
     CHAT_MODEL,
     ELASTICSEARCH,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from rag.core.documents import Vectors
+from rag.core.protocols import Encoder, Store
 from rag.encoders import bundled_encoder
-from rag.types import Encoder, Store, Vectors
 
 PAGES = {
     "clients/creer.md": (

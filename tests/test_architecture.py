@@ -3,20 +3,15 @@
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-MODULES = sorted(
-    [
-        *ROOT.glob("rag/**/*.py"),
-        *ROOT.glob("indexer/**/*.py"),
-        *ROOT.glob("commands/*.py"),
-        *ROOT.glob("ai_assistant/**/*.py"),
-        ROOT / "cli.py",
-    ]
-)
+FOLDERS = ("rag", "indexer", "commands", "souffleur", "ai_assistant")
+MODULES = sorted([*(p for name in FOLDERS for p in ROOT.glob(f"{name}/**/*.py")), ROOT / "cli.py"])
+MOST_LINES = 400
 OWNERS = {
     "sqlite3": ["rag/stores/sqlite"],
     "elasticsearch": ["rag/stores/elasticsearch"],
@@ -36,208 +31,160 @@ OWNERS = {
     "markdown_it": ["indexer/parsers/"],
     "docutils": ["indexer/parsers/"],
     "mcp": ["rag/mcp_server"],
-    "click": ["cli", "commands/", "ai_assistant/management/"],
+    "click": ["cli", "commands/", "souffleur/cli/", "ai_assistant/management/"],
     "django": ["ai_assistant/"],
     "uvicorn": ["rag/server/running", "rag/server/protocols", "rag/mcp_server", "ai_assistant/"],
     "websockets": ["rag/server/protocols"],
     "prometheus_client": ["rag/server/metrics"],
 }
-OURS = ["rag", "indexer", "commands", "cli", "ai_assistant"]
-# what a module may import of ours, by the longest prefix of its own name
-ALLOWED = {
-    "rag.errors": (),
-    "rag.types": (),
-    "rag.analysis": (),
-    "rag.messages": (),
-    "rag.lexicon": (),
-    "rag.deadline": (),
-    "rag.given": (),
-    "rag.settings": ("rag.errors", "rag.given"),
-    "rag.encoders": ("rag.encoders", "rag.errors", "rag.settings", "rag.types"),
-    "rag.cache.types": ("rag.types",),
-    "rag.journal": (),
-    "rag.noting": (
-        "rag.cache.normalise",
-        "rag.journal",
-        "rag.messages",
-        "rag.settings",
-        "rag.types",
+# a room's modules by the prefixes of their names (the longest counts), and the rooms it may import
+ROOMS = {
+    "core": (["rag.core"], []),
+    "config": (["rag.config"], ["core"]),
+    "language": (["rag.language", "rag.analysis", "rag.lexicon", "rag.messages"], ["core"]),
+    "question": (["rag.question", "rag.spelling"], ["core", "language"]),
+    "encoders": (["rag.encoders", "rag.cross_encoder"], ["core", "config"]),
+    "stores": (["rag.stores"], ["core", "config", "language"]),
+    "extraction": (["rag.extraction"], ["core", "language", "question"]),
+    "retrieval": (
+        ["rag.retriever", "rag.reranker", "rag.gate", "rag.search"],
+        ["core", "language", "question", "encoders"],
     ),
-    "rag.journaling": (
-        "rag.errors",
-        "rag.journal",
-        "rag.noting",
-        "rag.settings",
-        "rag.stores",
-        "rag.types",
+    "generation": (["rag.generators", "rag.prompt"], ["core", "config", "extraction"]),
+    "verification": (["rag.checking"], ["core", "language", "extraction", "generation"]),
+    "cache": (["rag.cache"], ["core", "language", "question", "encoders"]),
+    "analytics": (
+        ["rag.reports", "rag.journaling", "rag.noting"],
+        ["core", "config", "language", "question", "encoders", "stores", "cache"],
     ),
-    "rag.reports": (
-        "rag.reports",
-        "rag.encoders",
-        "rag.errors",
-        "rag.journal",
-        "rag.messages",
-        "rag.noting",
-        "rag.settings",
-        "rag.stores",
-        "rag.types",
+    "answering": (
+        ["rag", "rag.conversation", "rag.writing"],
+        ["core", "config", "language", "question", "encoders", "stores", "extraction"]
+        + ["retrieval", "generation", "verification", "cache", "analytics"],
     ),
-    "rag.stores": (
-        "rag.stores",
-        "rag.analysis",
-        "rag.cache.types",
-        "rag.conversation.turns",
-        "rag.deadline",
-        "rag.errors",
-        "rag.journal",
-        "rag.settings",
-        "rag.types",
+    "server": (
+        ["rag.server", "rag.mcp_server", "rag.telemetry"],
+        ["core", "config", "language", "stores", "retrieval", "cache", "analytics", "answering"],
     ),
-    "rag.generators": (
-        "rag.generators",
-        "rag.deadline",
-        "rag.errors",
-        "rag.prompt",
-        "rag.settings",
-        "rag.types",
+    "diagnostics": (
+        ["rag.diagnostics"],
+        ["core", "config", "language", "question", "encoders", "stores", "retrieval"]
+        + ["generation", "cache", "analytics", "answering", "server"],
     ),
-    "rag.spelling": ("rag.analysis", "rag.types"),
-    "rag.reranker": ("rag.encoders.static", "rag.types"),
-    "rag.cross_encoder": ("rag.errors", "rag.types"),
-    "rag.retriever": (
-        "rag.analysis",
-        "rag.cross_encoder",
-        "rag.deadline",
-        "rag.errors",
-        "rag.reranker",
-        "rag.spelling",
-        "rag.stores.common",
-        "rag.types",
+    "indexer": (["indexer"], ["core", "language", "encoders", "answering"]),
+    "face": (
+        ["commands", "souffleur", "cli", "rag.backup", "rag.copying", "indexer.verify"],
+        ["core", "config", "language", "encoders", "stores", "cache", "analytics"]
+        + ["answering", "server", "diagnostics", "indexer"],
     ),
-    "rag.gate": ("rag.retriever",),
-    "rag.breaker": (),
-    "rag.prompt": ("rag.extraction.condense", "rag.types"),
-    "rag.extraction": ("rag.extraction", "rag.analysis", "rag.lexicon", "rag.types"),
-    "rag.conversation.turns": (),
-    "rag.conversation.shared": (
-        "rag.conversation",
-        "rag.breaker",
-        "rag.deadline",
-        "rag.errors",
-    ),
-    "rag.conversation": ("rag.conversation", "rag.analysis", "rag.errors"),
-    "rag.checking": (
-        "rag.checking",
-        "rag.analysis",
-        "rag.extraction.sentences",
-        "rag.prompt",
-        "rag.types",
-    ),
-    "rag.answers": (
-        "rag.deadline",
-        "rag.extraction.extract",
-        "rag.messages",
-        "rag.retriever",
-        "rag.types",
-    ),
-    "rag.writing": (
-        "rag.writing",
-        "rag.answers",
-        "rag.cache.answers",
-        "rag.cache.flight",
-        "rag.checking",
-        "rag.deadline",
-        "rag.errors",
-        "rag.generators",
-        "rag.prompt",
-        "rag.types",
-    ),
-    "rag.watching": ("rag.errors", "rag.settings"),
-    "rag.places": ("rag.errors", "rag.types"),
-    "rag.outcomes": ("rag.places", "rag.types"),
-    "rag.search": ("rag.breaker", "rag.deadline", "rag.errors", "rag.retriever", "rag.types"),
-    "rag.cache": (
-        "rag.cache",
-        "rag.analysis",
-        "rag.breaker",
-        "rag.deadline",
-        "rag.encoders.static",
-        "rag.errors",
-        "rag.lexicon",
-        "rag.types",
-    ),
-    "rag.cache.warm": ("rag",),
-    "rag": ("rag",),
-    "indexer": (
-        "indexer",
-        "rag.analysis",
-        "rag.api",
-        "rag.errors",
-        "rag.settings",
-        "rag.stores",
-        "rag.types",
-    ),
-    "ai_assistant": ("ai_assistant", "commands", "rag"),
-    "ai_assistant.utils": ("rag",),
-    "indexer.verify": ("indexer", "rag"),
-    "cli": ("commands", "rag"),
-    "commands": (
-        "commands.kept",
-        "commands.output",
-        "commands.rendering",
-        "commands.talk",
-        "indexer",
-        "rag",
-    ),
-    "commands.output": ("rag.messages",),
-    "commands.rendering": ("commands.output", "rag.messages", "rag.types"),
-    "commands.talk": (
-        "commands.output",
-        "commands.rendering",
-        "rag.conversation",
-        "rag.errors",
-        "rag.messages",
-    ),
+    "django": (["ai_assistant"], ["core", "config", "stores", "answering", "server", "face"]),
 }
+# where names that sites import used to be, and where they are
+SHIMS = {"rag.settings": "rag.config.settings"}
 
 
-def imports(path: Path) -> set[str]:
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+OURS = {name_of(path): path for path in MODULES}
+
+
+@cache
+def imports(path: Path) -> frozenset[str]:
+    """Return the modules that one imports, anywhere in it; what is not ours by its full name."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
-            module = node.module or ""
-            names.add(module)
-            if module in {"rag", "indexer", "commands"}:
-                names.update(f"{module}.{alias.name}" for alias in node.names)
-                names.discard(module)
-    return names
+            inner = [f"{node.module}.{alias.name}" for alias in node.names]
+            names.update(one if one in OURS else node.module or "" for one in inner)
+    return frozenset(names)
 
 
-def within(name: str, prefixes) -> bool:
-    return any(name == prefix or name.startswith(f"{prefix}.") for prefix in prefixes)
+def within(name: str, prefix: str) -> bool:
+    return name == prefix or name.startswith(f"{prefix}.")
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def room_of(name: str) -> str:
+    homes = [(prefix, room) for room, (prefixes, _) in ROOMS.items() for prefix in prefixes]
+    return max((prefix, room) for prefix, room in homes if within(name, prefix))[1]
+
+
+def by_path(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=by_path)
 def test_dependencies_point_one_way(path):
-    name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-    rule = max((prefix for prefix in ALLOWED if within(name, [prefix])), key=len)
-    ours = {i for i in imports(path) if within(i, OURS)}
-    wrong = {i for i in ours if not within(i, ALLOWED[rule])}
-    assert not wrong, f"{name} may not import {sorted(wrong)}"
-    if name.startswith("rag"):
-        assert not any(within(i, OURS[1:]) for i in ours)
+    name = name_of(path)
+    if name in SHIMS:
+        assert imports(path) == {SHIMS[name]}
+        return
+    room = room_of(name)
+    used = {one for one in imports(path) if one in OURS}
+    wrong = {one for one in used if room_of(one) not in {room, *ROOMS[room][1]}}
+    assert not wrong, f"{name} ({room}) may not import {sorted(wrong)}"
+    assert not used & SHIMS.keys(), f"{name} imports a shim"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_rooms_have_an_order():
+    left = {room: set(allowed) for room, (_, allowed) in ROOMS.items()}
+    while left:
+        free = {room for room, allowed in left.items() if not allowed & left.keys()}
+        assert free, f"rooms in a circle: {sorted(left)}"
+        left = {room: allowed for room, allowed in left.items() if room not in free}
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    left = {name: {one for one in imports(path) if one in OURS} for name, path in OURS.items()}
+    while left:
+        free = {name for name, used in left.items() if not used & left.keys()}
+        assert free, f"in a circle, or above one: {sorted(left)}"
+        left = {name: used for name, used in left.items() if name not in free}
+
+
+def test_a_package_that_imports_its_own_files_is_not_imported_by_them():
+    """Or what stands first in it is not there yet when it is imported by one of them first."""
+    for package, path in OURS.items():
+        inner = [name for name in OURS if within(name, package) and name != package]
+        if path.name == "__init__.py" and any(name in imports(path) for name in inner):
+            assert not [name for name in inner if package in imports(OURS[name])]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=by_path)
 def test_each_outside_thing_has_one_owner(path):
     place = str(path.relative_to(ROOT).with_suffix(""))
     for name in imports(path):
         owners = OWNERS.get(name.split(".")[0])
         if owners is not None:
             assert any(place.startswith(owner) for owner in owners), f"{place} imports {name}"
+
+
+def test_no_module_is_too_long():
+    lines = {by_path(path): path.read_text().count("\n") for path in MODULES}
+    assert not {name: count for name, count in lines.items() if count > MOST_LINES}
+
+
+def test_every_package_can_be_imported_first():
+    """Each in a forked copy of an interpreter that has loaded nothing of ours."""
+    packages = [name for name, path in OURS.items() if path.name == "__init__.py"]
+    names = [name for name in packages if not within(name, "ai_assistant")]  # after Django's set-up
+    script = (
+        "import importlib, os, sys\n"
+        "import fastapi, numpy, pydantic_settings\n"  # loaded once, not once a package
+        "for name in sys.argv[1:]:\n"
+        "    if not (child := os.fork()):\n"
+        "        importlib.import_module(name)\n"
+        "        os._exit(0)\n"
+        "    if os.waitpid(child, 0)[1]:\n"
+        "        sys.exit(name)\n"
+    )
+    command = [sys.executable, "-c", script, *names]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def loaded_after(code: str) -> set[str]:
@@ -260,3 +207,12 @@ def loaded_after(code: str) -> set[str]:
 def test_nothing_heavy_is_loaded_for(code):
     heavy = {"numpy", "torch", "tokenizers", "elasticsearch", "ollama", "httpx", "pydantic"}
     assert not heavy & loaded_after(code)
+
+
+def test_what_sites_import_is_where_it_was():
+    from rag.api import open_assistant
+    from rag.config import settings
+    from rag.config.settings import load_settings
+
+    assert load_settings is settings.load_settings
+    assert callable(open_assistant)

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import cli
-from rag.settings import load_settings
+from rag.config.settings import load_settings
 from tests.contract.answers import settle
 from tests.pages import PAGES, write_pages
 

@@ -12,11 +12,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 import cli
+from rag.config.settings import Settings
+from rag.core.documents import PageRecord
 from rag.diagnostics.benchmark import benchmark
 from rag.diagnostics.streaming import own_questions
 from rag.diagnostics.timings import spread
-from rag.settings import Settings
-from rag.types import PageRecord
 from tests.commands import ROOT
 from tests.office import FAST, serving
 from tests.pages import write_pages

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import cli
-from rag.settings import SWITCHES_FILE, Settings
+from rag.config.settings import SWITCHES_FILE, Settings
 from tests.asking import QUESTION, SENTENCE, WRITES, Site, open_site
 from tests.commands import CLI, souffleur
 from tests.pages import PAGES

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from rag.settings import Settings
+from rag.config.settings import Settings
 from tests.services import ELASTICSEARCH, OLLAMA
 
 Compose = dict[str, Any]

@@ -18,7 +18,7 @@ import pytest
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters
 
-from rag.settings import Settings
+from rag.config.settings import Settings
 from tests.commands import CLI
 from tests.scripted import wait_until
 from tests.server.running import index_pages

@@ -9,10 +9,10 @@ from dataclasses import replace
 import pytest
 
 from bench.office_server import OfficeServer
-from rag.deadline import Deadline
+from rag.core.answers import Usage
+from rag.core.deadline import Deadline
 from rag.generators.ollama import OllamaGenerator
 from rag.prompt import Draft, Prompt, build_prompt
-from rag.types import Usage
 from tests.office import FAST, serving
 from tests.scripted import wait_until
 

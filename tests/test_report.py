@@ -17,10 +17,10 @@ import numpy
 import pytest
 
 from indexer.pipeline import run
+from rag.config.settings import Settings
+from rag.core.records import JournalEntry, now
 from rag.encoders import bundled_encoder
-from rag.journal import Asked, now
 from rag.noting import journal_key
-from rag.settings import Settings
 from rag.stores import open_journal_store, open_store
 from tests.commands import souffleur
 from tests.pages import write_pages
@@ -268,7 +268,7 @@ def test_a_purge_leaves_what_is_newer(kept):
     )
     store = open_journal_store(kept.settings)
     ever = (ago - timedelta(days=30), now())
-    left: list[Asked] = list(store.asked(*ever, 10.0))
+    left: list[JournalEntry] = list(store.asked(*ever, 10.0))
     assert abs(len(left) - len(newer)) <= 1  # seconds have passed
     kept.report("--purge")
     assert list(store.asked(*ever, 10.0)) == []

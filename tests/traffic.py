@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from rag.journal import Asked, Feedback, Record, rounded
+from rag.core.records import Feedback, JournalEntry, Record, rounded
 from rag.noting import question_hash
 
 # question -> its page; the pages' own questions are among them
@@ -60,7 +60,7 @@ def _event(draw: random.Random, number: int, last: datetime) -> Event:
 def records(event: Mapping[str, Any], key: bytes, *, texts: bool) -> list[Record]:
     """Return what the journal holds of an event."""
     page = None if event["reason"] == "unsearched" else event["page"]
-    asked = Asked(
+    asked = JournalEntry(
         at=event["at"],
         answer_id=event["id"],
         question=question_hash(event["question"], key),

@@ -23,9 +23,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from indexer import pipeline
 from rag.api import index_meta, open_retriever
+from rag.config.settings import Settings
 from rag.encoders import bundled_encoder
 from rag.gate import evidence_row
-from rag.settings import Settings
 from rag.stores.sqlite import SqliteStore
 
 FOLDS, RIDGE, STEPS = 10, 1.0, 50

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import click
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from rag.errors import HelpError
+from rag.core.errors import HelpError
 
 
 class SouffleurCommand(BaseCommand):

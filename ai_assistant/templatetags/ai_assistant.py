@@ -19,7 +19,7 @@ from django.utils.safestring import SafeString
 from ai_assistant.access import may_see
 from ai_assistant.asgi import SOCKET_PATH, socket_served
 from ai_assistant.conf import SOCKET
-from rag.errors import ConfigError
+from rag.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from rag.server.settings import ServerSettings

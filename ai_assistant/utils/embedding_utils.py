@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rag.api import cosine_similarity, embedding_of, get_similar_chunks
 
 if TYPE_CHECKING:
-    from rag.types import Vectors
+    from rag.core.documents import Vectors
 
 logger = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import PurePosixPath
 
-from rag.errors import CorpusError
-from rag.types import Block, Page
+from rag.core.documents import Block, Page
+from rag.core.errors import CorpusError
 
 Parser = Callable[[bytes, str], Page]
 

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from rag.types import Block, Page
+from rag.core.documents import Block, Page
 
 _SEPARATORS = re.compile(r"[-_\s]+")
 

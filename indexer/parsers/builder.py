@@ -5,7 +5,7 @@ from __future__ import annotations
 from textwrap import dedent
 
 from indexer.parsers.frames import LISTS, Frame, add_item, flat, rendered
-from rag.types import Block
+from rag.core.documents import Block
 
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _BLOCKS = frozenset(

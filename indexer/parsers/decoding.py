@@ -6,7 +6,7 @@ import codecs
 import re
 import unicodedata
 
-from rag.errors import CorpusError
+from rag.core.errors import CorpusError
 
 _DECLARED = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?\s*([\w.:-]{2,40})""", re.IGNORECASE)
 _MAGIC = {

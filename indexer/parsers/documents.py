@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from types import ModuleType
 
-from rag.errors import CorpusError, needs_extra
+from rag.core.errors import CorpusError, needs_extra
 
 
 def need(module: str, page_id: str) -> ModuleType:

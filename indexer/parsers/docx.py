@@ -10,8 +10,8 @@ from typing import Any
 
 from indexer.parsers.assembly import make_page
 from indexer.parsers.documents import need
-from rag.errors import CorpusError
-from rag.types import Block, Page
+from rag.core.documents import Block, Page
+from rag.core.errors import CorpusError
 
 _MOST_BYTES = 50_000_000
 # Style names are English inside every document, whatever language Word shows them in.

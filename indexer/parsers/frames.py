@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from rag.types import Block
+from rag.core.documents import Block
 
 LISTS = ("ul", "ol")
 

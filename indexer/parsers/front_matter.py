@@ -10,8 +10,8 @@ from typing import Any
 import yaml
 
 from indexer.parsers.assembly import linked_id
-from rag.errors import CorpusError
-from rag.types import Action
+from rag.core.documents import ScreenLink
+from rag.core.errors import CorpusError
 
 _FENCE = re.compile(r"^(---|\.\.\.)[ \t]*$", re.MULTILINE)
 _LONGEST = 65_536
@@ -29,7 +29,7 @@ class FrontMatter:
     url: str = ""
     lang: str = ""
     see_also: tuple[str, ...] = ()
-    actions: tuple[Action, ...] = ()
+    actions: tuple[ScreenLink, ...] = ()
     questions: tuple[str, ...] = ()
 
 
@@ -128,12 +128,12 @@ def _address(values: Mapping[str, Any], page_id: str) -> str:
     return address
 
 
-def _actions(values: Mapping[str, Any], page_id: str) -> tuple[Action, ...]:
+def _actions(values: Mapping[str, Any], page_id: str) -> tuple[ScreenLink, ...]:
     listed = values.get("actions") or []
     if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
         raise CorpusError(page_id, "front matter: actions must be a list of label and url")
     _refuse_many(listed, "actions", page_id)
-    actions = tuple(Action(_text(i, "label", page_id), _address(i, page_id)) for i in listed)
+    actions = tuple(ScreenLink(_text(i, "label", page_id), _address(i, page_id)) for i in listed)
     if not all(action.label and action.url for action in actions):
         raise CorpusError(page_id, "front matter: each action needs a label and a url")
     return actions

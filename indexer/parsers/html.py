@@ -21,8 +21,8 @@ from indexer.parsers.visibility import (
     is_related,
     related_after,
 )
-from rag.errors import CorpusError
-from rag.types import Block, Page
+from rag.core.documents import Block, Page
+from rag.core.errors import CorpusError
 
 _MOST_NODES = 300_000
 

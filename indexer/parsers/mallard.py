@@ -9,8 +9,8 @@ from xml.etree.ElementTree import Element
 from indexer.parsers.assembly import linked_id, make_page
 from indexer.parsers.builder import BlockBuilder
 from indexer.parsers.decoding import decode
-from rag.errors import CorpusError
-from rag.types import Block, Page
+from rag.core.documents import Block, Page
+from rag.core.errors import CorpusError
 
 _LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 _TAGS = {

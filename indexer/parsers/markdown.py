@@ -14,7 +14,7 @@ from indexer.parsers.assembly import make_page, slug
 from indexer.parsers.decoding import decode
 from indexer.parsers.front_matter import split_front_matter
 from indexer.parsers.html import read_fragment
-from rag.types import Page
+from rag.core.documents import Page
 
 _GIVEN_ID = re.compile(r"\s*\{:?\s*#([\w.:-]+)[^{}]*\}\s*$")
 _FENCE = re.compile(r"\s{0,3}(```+|~~~+)")

@@ -8,8 +8,8 @@ from typing import Any
 from indexer.parsers.assembly import make_page
 from indexer.parsers.documents import need
 from indexer.parsers.text import text_blocks
-from rag.errors import CorpusError
-from rag.types import Block, Page
+from rag.core.documents import Block, Page
+from rag.core.errors import CorpusError
 
 _MOST_SHEETS = 2_000
 

@@ -11,7 +11,7 @@ from docutils.parsers.rst import roles
 from indexer.parsers.assembly import make_page
 from indexer.parsers.decoding import decode
 from indexer.parsers.html import read_fragment
-from rag.types import Page
+from rag.core.documents import Page
 
 _BODY = re.compile(r"<body[^>]*>(.*)</body>", re.DOTALL)
 # A page must not read files of this machine, nor bring its own HTML.

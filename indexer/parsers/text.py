@@ -6,7 +6,7 @@ import re
 
 from indexer.parsers.assembly import make_page
 from indexer.parsers.decoding import decode
-from rag.types import Block, Page
+from rag.core.documents import Block, Page
 
 _UNDERLINE = re.compile(r"(=|-|~|\*){3,}")
 _ITEM = re.compile(r"\s*([-*•]|\d{1,4}[.)])\s+(\S.*)")

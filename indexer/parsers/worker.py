@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from indexer.parsers import parse_page
-from rag.errors import CorpusError, HelpError
-from rag.types import Page
+from rag.core.documents import Page
+from rag.core.errors import CorpusError, HelpError
 
 # Of processor time: a busy machine costs no page. With the start of another child after it, a
 # hostile page costs less than 2 s.

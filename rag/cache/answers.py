@@ -13,11 +13,12 @@ from dataclasses import asdict, dataclass, replace
 from rag.cache.asked import Asked, asked
 from rag.cache.match import match
 from rag.cache.normalise import normal_form
-from rag.cache.types import AnswerStore, Counted, Entry, Scope
-from rag.cache.worth import read_answer, worth_keeping_s
+from rag.core.answers import Answer, read_answer, worth_keeping_s
+from rag.core.documents import Hit, PageRecord
+from rag.core.errors import SearchUnavailable
+from rag.core.protocols import AnswerStore
+from rag.core.records import CachedAnswer, Counted, Scope
 from rag.encoders.static import StaticEncoder
-from rag.errors import SearchUnavailable
-from rag.types import Answer, Hit, PageRecord
 
 CANDIDATES = 8  # of which a guard may refuse some
 LEASE_MARGIN_S = 1.0
@@ -48,7 +49,7 @@ class Kept:
     """Hold an answer that was found, with its entry and the kind of the hit."""
 
     answer: Answer
-    entry: Entry
+    entry: CachedAnswer
     kind: Counted
 
 
@@ -154,7 +155,7 @@ class AnswerCache:
 
     def pin(
         self, request: Request, answer: Answer, pages: Mapping[str, PageRecord], timeout_s: float
-    ) -> Entry | None:
+    ) -> CachedAnswer | None:
         """Keep the owner's own words for a question, as long as their pages stay as they are.
 
         Returns the entry, None when the store does not take it.
@@ -167,14 +168,14 @@ class AnswerCache:
         with self._lock:
             self._writing.pop(key, None)
 
-    def _exact(self, request: Request, timeout_s: float) -> Entry | None:
+    def _exact(self, request: Request, timeout_s: float) -> CachedAnswer | None:
         for fingerprint in (PINNED, self._fingerprint):
             entry = self._store.get(self._key(request, fingerprint), time.time(), timeout_s)
             if entry is not None:
                 return entry
         return None
 
-    def _similar(self, request: Request, timeout_s: float) -> Entry | None:
+    def _similar(self, request: Request, timeout_s: float) -> CachedAnswer | None:
         encoder = self._encoder()
         vector = encoder.encode_queries([request.question])[0]
         if not vector.any():
@@ -196,12 +197,12 @@ class AnswerCache:
         pages: dict[str, str],
         chunks: tuple[str, ...],
         fingerprint: str | None = None,
-    ) -> Entry:
+    ) -> CachedAnswer:
         encoder = self._encoder()
         fingerprint = fingerprint or self._fingerprint
         scope = self._scope(request, fingerprint)
         now = time.time()
-        return Entry(
+        return CachedAnswer(
             key=self._key(request, fingerprint),
             scope=scope,
             question=request.question,
@@ -237,7 +238,7 @@ class AnswerCache:
         return hashlib.sha256("\x00".join(parts).encode()).hexdigest()
 
 
-def _kept(entry: Entry, kind: Counted) -> Kept:
+def _kept(entry: CachedAnswer, kind: Counted) -> Kept:
     logger.info(HIT_LINE, KEY_PREFIX, entry.key[:5])
     answer = read_answer(entry.answer)
     return Kept(replace(answer, cached="semantic" if kind == "semantic" else "exact"), entry, kind)

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TypeAlias, TypeVar
 
-from rag.breaker import CircuitBreaker
 from rag.cache.answers import AnswerCache, Kept, Request
-from rag.deadline import Deadline, bounded
-from rag.types import Answer, Hit, PageRecord
+from rag.core.answers import Answer
+from rag.core.deadline import CircuitBreaker, Deadline, Guarded
+from rag.core.documents import Hit, PageRecord
 
 Result = TypeVar("Result")
 Refresh: TypeAlias = Callable[[Answer, float], Answer]  # within so many seconds
@@ -28,7 +28,7 @@ class Flight:
 
     def __init__(self, cache: AnswerCache | None) -> None:
         self._cache = cache
-        self._breaker = CircuitBreaker(slow_s=LOOK_UP_S / 2)
+        self._guarded = Guarded(CircuitBreaker(slow_s=LOOK_UP_S / 2))
 
     async def find(self, request: Request, deadline: Deadline, refresh: Refresh) -> Kept | None:
         """Return the kept answer of a question, if there is one; it is to be counted.
@@ -88,13 +88,6 @@ class Flight:
         self, call: Callable[[AnswerCache], Result], otherwise: Result, limit_s: float
     ) -> Result:
         cache = self._cache
-        if cache is None or not self._breaker.allows():
+        if cache is None:
             return otherwise
-        deadline = Deadline(limit_s)
-        try:
-            result = await bounded(lambda: call(cache), limit_s)
-        except TimeoutError:
-            self._breaker.failed(deadline.spent_s())
-            return otherwise
-        self._breaker.succeeded()
-        return result
+        return await self._guarded.call(lambda: call(cache), otherwise, limit_s)

@@ -7,9 +7,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rag.cache.normalise import normal_form
-from rag.cache.types import AnswerStore, CacheStats, Entry
-from rag.errors import HelpError
-from rag.types import Answer, PageRecord, Source
+from rag.core.answers import Answer, Source
+from rag.core.documents import PageRecord
+from rag.core.errors import HelpError
+from rag.core.protocols import AnswerStore
+from rag.core.records import CachedAnswer, CacheStats
 
 TIMEOUT_S = 10.0
 CLEAR_S = 30.0
@@ -19,7 +21,7 @@ KEY = re.compile(r"(?:ai_response:)?([0-9a-f]{5,64})(?:\.\.\.|…)?")
 HITS = ("exact", "semantic", "waited")
 
 
-def every_entry(store: AnswerStore) -> Iterator[Entry]:
+def every_entry(store: AnswerStore) -> Iterator[CachedAnswer]:
     """Yield all entries, the last used first, expired ones too. Raises: SearchUnavailable."""
     offset = 0
     while found := store.entries(BATCH, offset, TIMEOUT_S):
@@ -27,7 +29,7 @@ def every_entry(store: AnswerStore) -> Iterator[Entry]:
         offset += BATCH
 
 
-def entries_named(store: AnswerStore, which: str) -> list[Entry]:
+def entries_named(store: AnswerStore, which: str) -> list[CachedAnswer]:
     """Return the entries of a question, or whose key begins so; one key at most begins so.
 
     Raises: HelpError when there is none, or when several keys begin so; SearchUnavailable.
@@ -76,12 +78,12 @@ def clear(store: AnswerStore, page: str | None, *, pinned: bool) -> int:
     return drop(store, [one for one in entries if page in one.pages and not one.pinned])
 
 
-def drop(store: AnswerStore, entries: Sequence[Entry]) -> int:
+def drop(store: AnswerStore, entries: Sequence[CachedAnswer]) -> int:
     """Remove entries. Returns how many were there. Raises: SearchUnavailable."""
     return store.drop([entry.key for entry in entries], CLEAR_S) if entries else 0
 
 
-def report_false_hit(store: AnswerStore, entries: Sequence[Entry]) -> None:
+def report_false_hit(store: AnswerStore, entries: Sequence[CachedAnswer]) -> None:
     """Remove answers that were served to another question, and count that once."""
     drop(store, entries)
     store.count("false_hits", TIMEOUT_S)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rag.cache.asked import Asked, asked
 from rag.cache.guards import guard
 from rag.cache.normalise import normal_form
-from rag.types import Encoder
+from rag.core.protocols import Encoder
 
 SLIP_COSINE = 0.80  # below, a word that looks misspelt may be another one
 # chosen on the development half of tests/quality/cache_pairs.jsonl; docs/quality.md has the sweep

@@ -7,20 +7,19 @@ import math
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import zip_longest
 
-from rag.assistant import Assistant
+from rag.analysis import question_language
 from rag.cache.answers import AnswerCache, Request
 from rag.cache.keeping import HITS, TIMEOUT_S, every_entry
 from rag.cache.normalise import normal_form
-from rag.cache.types import AnswerStore
-from rag.cache.worth import worth_keeping_s
-from rag.conversation import conversation_language
-from rag.errors import HelpError
-from rag.types import Answer, PageRecord
+from rag.core.answers import Answer, worth_keeping_s
+from rag.core.documents import PageRecord
+from rag.core.errors import HelpError
+from rag.core.protocols import AnswerStore
 
 NICENESS = 10
 QUIET_S = 5.0  # after somebody was answered, others may be about to ask
@@ -85,12 +84,12 @@ class Warmer:
 
     async def warm(
         self,
-        assistant: Assistant,
+        answered: Callable[[str], Awaitable[Answer]],
         questions: list[str],
         limit: int | None = None,
         on_progress: OnProgress = lambda done, total: None,
     ) -> None:
-        """Answer those that are not kept yet, ``limit`` of them at most; `done` tells how far.
+        """Have those ``answered`` that are not kept yet, at most ``limit``; `done` tells how far.
 
         Stopped at any point, it goes on where it was when it is called again. Raises: HelpError
         when the model stops answering; SearchUnavailable.
@@ -106,7 +105,7 @@ class Warmer:
                 self.done.skipped += 1
                 continue
             await self._wait_for_quiet()
-            answer = await assistant.answer(question)
+            answer = await answered(question)
             failures = failures + 1 if self._note(question, answer) else 0
             if failures == FAILURES:
                 raise HelpError(
@@ -164,7 +163,7 @@ def be_nice() -> None:
 
 
 def _request(question: str) -> Request:
-    return Request(question, conversation_language(question, ()))
+    return Request(question, question_language(question))
 
 
 def _once(questions: Iterable[str]) -> list[str]:

@@ -15,8 +15,8 @@ from rag.checking.passages import WordEncoder
 from rag.checking.support import Support, support
 from rag.checking.table import Table
 from rag.checking.tidy import bare, cited, clean, without_citations
+from rag.core.documents import Hit
 from rag.prompt import REFUSAL, ROLE_TOKEN
-from rag.types import Hit
 
 REFUSAL_ENGLISH = "The help does not say."
 LANGUAGE_SENTENCES = 2  # the first ones tell in which language an answer is

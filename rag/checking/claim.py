@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rag.analysis import fold
 from rag.checking import facts
 from rag.checking.evidence import Evidence, Same
-from rag.types import Vectors
+from rag.core.documents import Vectors
 
 Floats: TypeAlias = NDArray[numpy.float64]
 

@@ -14,7 +14,7 @@ from rag.checking.claim import Claim
 from rag.checking.evidence import Evidence
 from rag.checking.opposites import against, contradicts
 from rag.checking.passages import Passage, Unit, flat
-from rag.types import Vectors
+from rag.core.documents import Vectors
 
 NEAR = 0.9  # of the best sentence's share of the words: what a number may stand in
 AROUND = 0.5  # what the sentence's other clauses count when a clause is looked up

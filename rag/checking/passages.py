@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from rag.analysis import fold, query_stems, words
 from rag.checking import facts, opposites
+from rag.core.documents import Chunk, Vectors
 from rag.extraction.sentences import split_units
-from rag.types import Chunk, Vectors
 
 Places: TypeAlias = NDArray[numpy.int64]
 HEADING = 0.7  # what a word counts that only the passage's title or headings hold

@@ -1,7 +1,8 @@
-"""Turns of conversations, kept in memory for a while, and what a question means after them."""
+"""Turns of conversations, kept by this process or shared, and what a question means after them."""
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import OrderedDict
@@ -9,17 +10,24 @@ from collections.abc import Sequence
 
 from rag.analysis import question_language
 from rag.conversation.follow_up import in_context, is_follow_up
-from rag.conversation.turns import EXPIRES_S, MOST_TURNS, Turn
-from rag.errors import QuestionRefused
+from rag.core.deadline import CircuitBreaker, Guarded
+from rag.core.errors import IndexFault, QuestionRefused, SearchUnavailable
+from rag.core.protocols import TurnStore
+from rag.core.records import EXPIRES_S, MOST_TURNS, Turn
 
 __all__ = [
     "Conversations",
+    "SharedConversations",
     "Turn",
     "contextual_question",
     "conversation_language",
     "is_follow_up",
 ]
 LONGEST_ID = 200  # characters: ids come from anybody
+READ_S = 0.3
+WRITE_S = 1.0  # the first one makes the index; who asked has the answer already
+SLOW_S = 0.075
+logger = logging.getLogger(__name__)
 
 
 class Conversations:
@@ -70,6 +78,53 @@ class Conversations:
         now = time.monotonic()
         while self._kept and next(iter(self._kept.values()))[0] <= now:
             self._kept.popitem(last=False)
+
+
+class SharedConversations:
+    """Ask a store for turns from an event loop; ``store`` None keeps them in this process alone."""
+
+    def __init__(self, store: TurnStore | None = None, memory: Conversations | None = None) -> None:
+        self._store = store
+        self._memory = memory or Conversations()
+        self._guarded = Guarded(
+            CircuitBreaker(failures=1, slow_s=SLOW_S), (SearchUnavailable, IndexFault), _warn
+        )
+
+    async def turns(self, conversation_id: str | None) -> tuple[Turn, ...]:
+        """Return the turns of a conversation, oldest first. Raises: QuestionRefused for its id."""
+        if not conversation_id:
+            return ()
+        own = self._memory.turns(conversation_id)
+        store, now = self._store, time.time()
+        if store is None:
+            return own
+        return await self._guarded.call(
+            lambda: store.turns(conversation_id, now, READ_S), own, READ_S
+        )
+
+    async def add(self, conversation_id: str | None, turn: Turn) -> None:
+        """Append a turn. Raises: QuestionRefused for the id."""
+        if not conversation_id:
+            return
+        check_id(conversation_id)
+        self._memory.add(conversation_id, turn)
+        store, now = self._store, time.time()
+        if store is not None:
+            await self._guarded.call(
+                lambda: store.add(conversation_id, turn, now, WRITE_S), None, WRITE_S
+            )
+
+    def close(self) -> None:
+        """Let go of the store."""
+        if self._store is not None:
+            self._store.close()
+
+
+def _warn(error: Exception, limit_s: float) -> None:
+    logger.warning(
+        "Conversations are kept in this process for now: %s",
+        str(error) or f"the store took longer than {limit_s:g} s",
+    )
 
 
 def check_id(conversation_id: str) -> None:

@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rag.config.settings import Settings
+from rag.core.errors import HelpError
 from rag.diagnostics.cache_benchmark import measure_cache
 from rag.diagnostics.embedding_benchmark import measure_embeddings
 from rag.diagnostics.machine import environment_lines, in_force, machine
 from rag.diagnostics.retrieval_benchmark import measure_retrieval
 from rag.diagnostics.sections import OnProgress, Section
 from rag.diagnostics.streaming import measure_streaming
-from rag.errors import HelpError
-from rag.settings import Settings
 
 Measure = Callable[[Settings, int | None, OnProgress], Section]
 MEASURES: dict[str, Measure] = {

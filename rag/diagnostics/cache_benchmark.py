@@ -14,17 +14,18 @@ from rag.api import index_meta, open_cache, open_retriever
 from rag.assistant import Assistant
 from rag.cache.answers import AnswerCache, Request
 from rag.cache.flight import Flight
-from rag.deadline import Deadline
+from rag.config.settings import Settings
+from rag.core.answers import Answer, CompleteEvent, Source, Usage
+from rag.core.deadline import Deadline
+from rag.core.documents import Chunk, Hit, PageRecord
+from rag.core.errors import HelpError, ModelUnavailable
+from rag.core.protocols import Store
 from rag.diagnostics.sections import OnProgress, Section
 from rag.diagnostics.tables import table
 from rag.diagnostics.timings import since_ms
 from rag.encoders import bundled_encoder
-from rag.errors import HelpError, ModelUnavailable
 from rag.prompt import Draft
-from rag.settings import Settings
-from rag.stores import open_store
-from rag.stores.throwaway import throwaway_settings
-from rag.types import Answer, Chunk, CompleteEvent, Hit, PageRecord, Source, Store, Usage
+from rag.stores import open_store, throwaway_settings
 from rag.writing.writer import Sent
 
 ENTRIES = 10_000

@@ -10,8 +10,8 @@ from typing import Any
 
 import orjson
 
-from rag.errors import DatasetError
-from rag.types import Block, Page
+from rag.core.documents import Block, Page
+from rag.core.errors import DatasetError
 
 CORPUS, QUERIES, QRELS = "corpus.jsonl", "queries.jsonl", "qrels/test.tsv"
 HIGHEST_RELEVANCE = 1_000_000

@@ -13,16 +13,16 @@ from typing import Any
 import numpy
 
 from rag.api import index_meta
+from rag.config.settings import BUNDLED_ENCODER, Settings
+from rag.core.documents import Chunk, Vectors
+from rag.core.errors import MAKE, ConfigError, HelpError, IndexMissing
+from rag.core.protocols import Encoder, Store
 from rag.diagnostics.datasets import Question, read_questions
 from rag.diagnostics.sections import OnProgress, Section
 from rag.diagnostics.tables import table
 from rag.diagnostics.timings import since_ms, spread
 from rag.encoders import open_encoder
-from rag.errors import ConfigError, HelpError, IndexMissing
-from rag.settings import BUNDLED_ENCODER, Settings
 from rag.stores import open_store
-from rag.stores.common import MAKE
-from rag.types import Chunk, Encoder, Store, Vectors
 
 ITERATIONS = 10
 BATCHES = (1, 8, 32, 128)

@@ -9,18 +9,17 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from rag.api import open_retriever
+from rag.config.settings import Settings
+from rag.core.documents import Page
+from rag.core.errors import MAKE, ConfigError, DatasetError, IndexMissing
+from rag.core.protocols import Encoder, Store
 from rag.diagnostics import report
 from rag.diagnostics.datasets import Question, read_beir, read_questions
 from rag.diagnostics.measures import CHUNKS, MEASURES, OWN_MEASURES, ask_all, summarise
 from rag.diagnostics.misspelling import misspelt
 from rag.diagnostics.significance import compare
 from rag.encoders import open_encoder
-from rag.errors import ConfigError, DatasetError, IndexMissing
-from rag.settings import Settings
-from rag.stores import open_store
-from rag.stores.common import MAKE
-from rag.stores.throwaway import throwaway_store
-from rag.types import Encoder, Page, Store
+from rag.stores import open_store, throwaway_store
 
 OWN_QUESTIONS = Path("tests/quality/questions.jsonl")
 OnProgress = Callable[[int, int], None]

@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from rag.settings import Settings
+from rag.config.settings import Settings
 
 GIBIBYTE = 2**30
 

@@ -14,10 +14,10 @@ from typing import Any
 import numpy
 
 from rag import gate
+from rag.core.errors import ConfigError, needs_extra
 from rag.diagnostics.datasets import Question, fingerprint
 from rag.diagnostics.refusals import Verdict, calibration, refusals
 from rag.diagnostics.significance import confidence_intervals
-from rag.errors import ConfigError, needs_extra
 from rag.retriever import Retrieval, Retriever, best_first
 
 MEASURES = ("nDCG@10", "R@10", "RR@10", "Success@1")

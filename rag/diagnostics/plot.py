@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rag.errors import ConfigError, needs_extra
+from rag.core.errors import ConfigError, needs_extra
 
 WIDTH_IN, ROW_IN, MARGIN_IN = 9.0, 0.32, 1.6
 COLOURS = {"p50": "#2f6f9f", "p95": "#e0a458"}

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rag.core.errors import ConfigError
 from rag.diagnostics.significance import CONFIDENCE, LEVEL, Difference
 from rag.diagnostics.tables import table as aligned
-from rag.errors import ConfigError
 
 DEFAULT_MEASURE = "Success@1"
 SHOWN_LEFT_OUT = 5

@@ -9,16 +9,15 @@ from itertools import cycle, islice
 from typing import Any
 
 from rag.api import open_retriever
+from rag.config.settings import Settings
+from rag.core.errors import MAKE, IndexMissing
 from rag.diagnostics.datasets import Question
 from rag.diagnostics.embedding_benchmark import OWN, ndcg, questions_at_hand
 from rag.diagnostics.sections import OnProgress, Section
 from rag.diagnostics.tables import table
 from rag.diagnostics.timings import since_ms, spread
-from rag.errors import IndexMissing
 from rag.retriever import Retriever
-from rag.settings import Settings
 from rag.stores import open_store
-from rag.stores.common import MAKE
 
 ITERATIONS = 100
 CHUNKS = 20  # at most 2 a page: ten pages

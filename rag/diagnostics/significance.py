@@ -10,7 +10,7 @@ from typing import Any
 import numpy
 import orjson
 
-from rag.errors import DatasetError
+from rag.core.errors import DatasetError
 
 RESAMPLES = 1_000
 PERMUTATIONS = 20_000

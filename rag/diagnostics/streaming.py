@@ -14,20 +14,20 @@ from typing import Any
 from rag.analysis import question_language
 from rag.api import open_retriever, open_writer, speed_name
 from rag.assistant import Assistant
-from rag.deadline import Deadline
+from rag.config.settings import Settings
+from rag.core.deadline import Deadline
+from rag.core.documents import PageRecord
+from rag.core.errors import MAKE, ConfigError, DeadlineExceeded, IndexMissing, ModelUnavailable
+from rag.core.protocols import Store
 from rag.diagnostics.sections import OnProgress, Section
 from rag.diagnostics.tables import table
 from rag.diagnostics.timings import Timing, since_ms, spread, summarise, time_question
 from rag.encoders import bundled_encoder
-from rag.errors import ConfigError, DeadlineExceeded, IndexMissing, ModelUnavailable
 from rag.generators import Generator, open_generators
 from rag.generators.ollama import OllamaGenerator
 from rag.prompt import MARK, RULES, Draft, Prompt
 from rag.retriever import Retriever
-from rag.settings import Settings
 from rag.stores import open_store
-from rag.stores.common import MAKE
-from rag.types import PageRecord, Store
 from rag.writing.once import Writing
 from rag.writing.speed import FILE, SpeedBook
 from rag.writing.writer import LOAD_S, Sent

@@ -10,8 +10,8 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rag.errors import HelpError
-from rag.types import Answer, ChunkEvent, CompleteEvent, Event, SourcesEvent
+from rag.core.answers import Answer, AnswerEvent, ChunkEvent, CompleteEvent, SourcesEvent
+from rag.core.errors import HelpError
 
 if TYPE_CHECKING:
     from rag.assistant import Assistant
@@ -102,7 +102,7 @@ def summarise(timings: Sequence[Timing]) -> dict[str, Any]:
     }
 
 
-def _has_text(event: Event) -> bool:
+def _has_text(event: AnswerEvent) -> bool:
     if isinstance(event, SourcesEvent):
         return bool(event.extract)
     return bool(event.content if isinstance(event, ChunkEvent) else event.answer.text)

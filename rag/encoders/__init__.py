@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from rag.errors import ConfigError
-from rag.settings import BUNDLED_ENCODER, Settings
-from rag.types import Encoder
+from rag.config.settings import BUNDLED_ENCODER, Settings
+from rag.core.errors import ConfigError
+from rag.core.protocols import Encoder
 
 if TYPE_CHECKING:
     from rag.encoders.static import StaticEncoder

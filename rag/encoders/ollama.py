@@ -9,10 +9,10 @@ import httpx
 import numpy
 import ollama
 
+from rag.config.settings import shown
+from rag.core.documents import Vectors
+from rag.core.errors import EncoderError
 from rag.encoders.vectors import checked_answer, estimated_tokens, unit_rows
-from rag.errors import EncoderError
-from rag.settings import shown
-from rag.types import Vectors
 
 TIMEOUT_S = 60.0
 BATCH = 64

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy
 
+from rag.config.settings import Settings, shown
+from rag.core.documents import Vectors
+from rag.core.errors import ConfigError, EncoderError, needs_extra
 from rag.encoders.vectors import checked_answer, estimated_tokens, unit_rows
-from rag.errors import ConfigError, EncoderError, needs_extra
-from rag.settings import Settings, shown
-from rag.types import Vectors
 
 TIMEOUT_S = 60.0
 BATCH = 128

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 import numpy
 
+from rag.core.documents import Vectors
+from rag.core.errors import ConfigError, EncoderError, needs_extra
 from rag.encoders.vectors import unit_rows
-from rag.errors import ConfigError, EncoderError, needs_extra
-from rag.types import Vectors
 
 BATCH = 32
 

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from rapidfuzz.distance import OSA
 from tokenizers import Tokenizer
 
+from rag.core.documents import Vectors
+from rag.core.errors import EncoderError
 from rag.encoders.vectors import unit_rows
-from rag.errors import EncoderError
-from rag.types import Vectors
 
 WEIGHTS = "embedding.weight"
 NUMBERS = {"F32": numpy.float32, "F16": numpy.float16}

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy
 
-from rag.errors import EncoderError
-from rag.types import Vectors
+from rag.core.documents import Vectors
+from rag.core.errors import EncoderError
 
 CHARACTERS_PER_TOKEN = 3.5  # French text in the subwords of common multilingual models
 

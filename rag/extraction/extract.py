@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import add
 
+from rag.core.documents import Chunk, Hit
 from rag.extraction.asked import asks_how, asks_what, giving, wants_to_know
 from rag.extraction.choosing import STEPS_PRIOR, apt
 from rag.extraction.finishing import completed, told
@@ -22,7 +23,6 @@ from rag.extraction.holding import (
 from rag.extraction.reading import Reading, bonuses, read, subjects, worth
 from rag.extraction.sections import Section, sections_of
 from rag.extraction.sentences import Unit, leans, length, with_heads
-from rag.types import Chunk, Hit
 
 LONGEST = 1_200  # characters: a list of steps is shown whole up to here
 USUAL = 600  # anything else: what is read at a glance

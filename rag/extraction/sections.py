@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
 
+from rag.core.documents import Chunk, Hit
 from rag.extraction.finishing import is_aside
 from rag.extraction.sentences import Unit, split_units
-from rag.types import Chunk, Hit
 
 PAGES_KEPT = 500
 MOST_READ = 12_000  # characters of a page: 65 ms where no word of it was met before

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from typing import Protocol
 
-from rag.deadline import Deadline
-from rag.errors import ConfigError, needs_extra
+from rag.config.settings import Settings
+from rag.core.answers import Usage
+from rag.core.deadline import Deadline
+from rag.core.errors import ConfigError, needs_extra
 from rag.prompt import Prompt
-from rag.settings import Settings
-from rag.types import Usage
 
 
 class Generator(Protocol):

@@ -7,10 +7,10 @@ from contextlib import aclosing
 from functools import wraps
 from typing import Any, TypeAlias
 
-from rag.deadline import Deadline
-from rag.errors import ModelUnavailable
+from rag.core.answers import Usage
+from rag.core.deadline import Deadline
+from rag.core.errors import ModelUnavailable
 from rag.prompt import Prompt
-from rag.types import Usage
 
 Stream: TypeAlias = Callable[[Any, Prompt, Deadline], AsyncGenerator[str | Usage, None]]
 

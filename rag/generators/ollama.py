@@ -11,12 +11,12 @@ from typing import Any
 import httpx
 import ollama
 
-from rag.deadline import Deadline
-from rag.errors import DeadlineExceeded, ModelUnavailable
+from rag.config.settings import is_address, shown
+from rag.core.answers import Usage
+from rag.core.deadline import Deadline
+from rag.core.errors import DeadlineExceeded, ModelUnavailable
 from rag.generators.failures import told_apart
 from rag.prompt import Prompt
-from rag.settings import is_address, shown
-from rag.types import Usage
 
 CONNECT_S = 2.0
 SEE = "See what `ollama serve` says."

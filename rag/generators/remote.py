@@ -15,12 +15,12 @@ from typing import Any, Literal
 
 import httpx2
 
-from rag.deadline import Deadline
-from rag.errors import DeadlineExceeded, ModelUnavailable
+from rag.config.settings import is_address, shown
+from rag.core.answers import Usage
+from rag.core.deadline import Deadline
+from rag.core.errors import DeadlineExceeded, ModelUnavailable
 from rag.generators.failures import told_apart
 from rag.prompt import Prompt, estimate_tokens, whole_tokens
-from rag.settings import is_address, shown
-from rag.types import Usage
 
 CONNECT_S = 2.0
 BILL_S = 0.5  # an answer that has ended waits no longer for its count of tokens

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 
-from rag.journal import Asked, Feedback
+from rag.core.records import Feedback, JournalEntry
 
 MOST_ASKED = 15
-Label = Callable[[Asked], str | None]
+Label = Callable[[JournalEntry], str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class Counts:
     output_tokens: int
 
 
-def counts(records: Sequence[Asked]) -> Counts:
+def counts(records: Sequence[JournalEntry]) -> Counts:
     """Return the sums. What the cache saved is what writing took, less the time of serving it."""
     kept = [one for one in records if one.cached]
     return Counts(
@@ -118,14 +118,14 @@ def counts(records: Sequence[Asked]) -> Counts:
     )
 
 
-def is_gap(record: Asked) -> bool:
+def is_gap(record: JournalEntry) -> bool:
     """Say whether the pages did not answer, although they were searched."""
     return not record.answered and not record.degraded
 
 
-def by_day(records: Sequence[Asked], period: Period) -> tuple[Day, ...]:
+def by_day(records: Sequence[JournalEntry], period: Period) -> tuple[Day, ...]:
     """Return every day of the period with its counts, those without a question too."""
-    found: dict[date, list[Asked]] = defaultdict(list)
+    found: dict[date, list[JournalEntry]] = defaultdict(list)
     for one in records:
         found[one.at.astimezone(period.zone).date()].append(one)
     return tuple(
@@ -140,7 +140,7 @@ def by_day(records: Sequence[Asked], period: Period) -> tuple[Day, ...]:
     )
 
 
-def times(records: Sequence[Asked]) -> Times:
+def times(records: Sequence[JournalEntry]) -> Times:
     """Return the percentiles of these answers' times."""
     first = [one.first_text_ms for one in records]
     total = [one.total_ms for one in records]
@@ -165,16 +165,16 @@ def tally(values: Sequence[str]) -> dict[str, int]:
     return dict(sorted(Counter(values).items(), key=lambda pair: (-pair[1], pair[0])))
 
 
-def most_asked(records: Sequence[Asked], label: Label) -> tuple[Often, ...]:
+def most_asked(records: Sequence[JournalEntry], label: Label) -> tuple[Often, ...]:
     """Return what came most often, ties to what came first."""
-    groups: dict[str, list[Asked]] = defaultdict(list)
+    groups: dict[str, list[JournalEntry]] = defaultdict(list)
     for one in records:
         groups[one.question].append(one)
     chosen = sorted(groups.values(), key=lambda group: -len(group))[:MOST_ASKED]
     return tuple(_often(group, label) for group in chosen)
 
 
-def _often(group: Sequence[Asked], label: Label) -> Often:
+def _often(group: Sequence[JournalEntry], label: Label) -> Often:
     page, title = _usual_page(group)
     return Often(
         question=group[0].question,
@@ -186,14 +186,16 @@ def _often(group: Sequence[Asked], label: Label) -> Often:
     )
 
 
-def _usual_page(group: Sequence[Asked]) -> tuple[str | None, str]:
+def _usual_page(group: Sequence[JournalEntry]) -> tuple[str | None, str]:
     """Return the page that most of the answers came from, or came nearest to."""
     return Counter((one.nearest, one.title) for one in group).most_common(1)[0][0]
 
 
-def opinions(records: Sequence[Asked], feedback: Sequence[Feedback], label: Label) -> Opinions:
+def opinions(
+    records: Sequence[JournalEntry], feedback: Sequence[Feedback], label: Label
+) -> Opinions:
     """Return what askers thought of the answers that they were given."""
-    answers: Mapping[str, Asked] = {one.answer_id: one for one in records}
+    answers: Mapping[str, JournalEntry] = {one.answer_id: one for one in records}
     known = [one for one in feedback if one.answer_id in answers]
     groups: dict[str | None, list[Feedback]] = defaultdict(list)
     for one in known:

@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rag.journal import Asked
+from rag.core.documents import Vectors
+from rag.core.records import JournalEntry
 from rag.reports.figures import Label, is_gap
-from rag.types import Vectors
 
 SAME_MATTER = 0.45  # cosine from which two questions are of one matter
 EXAMPLES = 5
@@ -26,12 +26,12 @@ class Gap:
     title: str
 
 
-def gaps(records: Sequence[Asked], label: Label, encode: Encode) -> tuple[Gap, ...]:
+def gaps(records: Sequence[JournalEntry], label: Label, encode: Encode) -> tuple[Gap, ...]:
     """Return the unanswered questions in groups, the largest first.
 
     Questions whose text is known go together by what they mean, the others by their nearest page.
     """
-    asked: dict[str, list[Asked]] = defaultdict(list)
+    asked: dict[str, list[JournalEntry]] = defaultdict(list)
     for one in records:
         if is_gap(one):
             asked[one.question].append(one)
@@ -64,7 +64,7 @@ def _by_meaning(
     return [[keys[number] for number in group] for group in groups]
 
 
-def _gap(questions: Sequence[Sequence[Asked]], texts: dict[str, str | None]) -> Gap:
+def _gap(questions: Sequence[Sequence[JournalEntry]], texts: dict[str, str | None]) -> Gap:
     records = [one for group in questions for one in group]
     pages: dict[tuple[str | None, str], int] = defaultdict(int)
     for one in records:

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from rag.errors import HelpError
-from rag.journal import Asked, Feedback, now
+from rag.config.settings import Settings
+from rag.core.documents import PageRecord
+from rag.core.errors import HelpError
+from rag.core.records import Feedback, JournalEntry, now
 from rag.noting import journal_key, question_hash
 from rag.reports.figures import (
     Counts,
@@ -24,9 +26,7 @@ from rag.reports.figures import (
     times,
 )
 from rag.reports.gaps import Encode, Gap, gaps
-from rag.settings import Settings
 from rag.stores import open_journal_store, open_store
-from rag.types import PageRecord
 
 READ_S = 30.0
 LATER = timedelta(days=3_650)
@@ -89,7 +89,7 @@ def read_report(settings: Settings, period: Period) -> Report:
 
 
 def make_report(
-    asked: Sequence[Asked],
+    asked: Sequence[JournalEntry],
     feedback: Sequence[Feedback],
     period: Period,
     pages: Mapping[str, PageRecord] | None,
@@ -99,7 +99,7 @@ def make_report(
     """Return the figures of these records; ``key`` is that of their questions' hashes."""
     known = _known(pages or {}, key)
 
-    def label(record: Asked) -> str | None:
+    def label(record: JournalEntry) -> str | None:
         """Return a question's text: as it was kept, else as a page has it among its own."""
         return record.text or known.get(record.question)
 
@@ -129,7 +129,7 @@ def _known(pages: Mapping[str, PageRecord], key: bytes) -> dict[str, str]:
     return {question_hash(text, key): text for text in reversed(texts)}
 
 
-def _unused(asked: Sequence[Asked], pages: Mapping[str, PageRecord]) -> tuple[Unused, ...]:
+def _unused(asked: Sequence[JournalEntry], pages: Mapping[str, PageRecord]) -> tuple[Unused, ...]:
     used = {page for one in asked if one.answered for page in (one.page, *one.sources)}
     return tuple(Unused(name, pages[name].title) for name in sorted(pages) if name not in used)
 

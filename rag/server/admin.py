@@ -19,8 +19,8 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from rag.cache.keeping import TIMEOUT_S, clear, figures
-from rag.cache.types import AnswerStore
-from rag.journal import now
+from rag.core.protocols import AnswerStore
+from rag.core.records import now
 from rag.server.keys import require_admin
 from rag.stores import open_answer_store, open_journal_store
 

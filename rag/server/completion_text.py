@@ -9,8 +9,8 @@ from dataclasses import asdict
 from typing import Any
 from uuid import uuid4
 
+from rag.core.answers import Answer, Source
 from rag.messages import message
-from rag.types import Answer, Source
 
 SPECIAL = re.compile(r"([\\\[\]<>`*_])")
 

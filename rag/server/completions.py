@@ -18,15 +18,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.types import Receive, Scope, Send
 
 from rag.conversation import contextual_question, conversation_language
-from rag.conversation.turns import Turn
+from rag.core.answers import Answer, ChunkEvent, CompleteEvent
+from rag.core.errors import HelpError
+from rag.core.records import Turn
 from rag.desk import HelpDesk
-from rag.errors import HelpError
 from rag.retriever import LONGEST_QUESTION
 from rag.server.completion_text import Completion, after_chunks, closing
 from rag.server.doors import admit
 from rag.server.problems import Problem, problem_of, problem_response
 from rag.server.query import while_there
-from rag.types import Answer, ChunkEvent, CompleteEvent
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
 

@@ -9,18 +9,16 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from rag.analysis import question_language
 from rag.server.conversations import Conversation, error_message
+from rag.server.hub import Hub
 from rag.server.incoming import Ask, Resume, Stop, Unreadable, read_frame
 from rag.server.replay import Numbered
-
-if TYPE_CHECKING:
-    from rag.server.hub import Hub
 
 SEND_S = 10.0  # who takes no message for so long is gone
 MOST_WAITING_BYTES = 512 * 1024

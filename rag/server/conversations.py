@@ -15,13 +15,13 @@ from typing import Any, Protocol
 from uuid import uuid4
 
 from rag.analysis import question_language
+from rag.core.answers import Answer, AnswerEvent, ChunkEvent, CompleteEvent, SourcesEvent
+from rag.core.errors import HelpError, QuestionRefused
 from rag.desk import HelpDesk, Served
-from rag.errors import HelpError, QuestionRefused
 from rag.server.incoming import Ask, Resume
 from rag.server.rendering import event_message
 from rag.server.replay import Numbered, Replay
 from rag.server.wording import detail
-from rag.types import Answer, ChunkEvent, CompleteEvent, Event, SourcesEvent
 
 STOP_S = 1.0  # in which a stopped answer ends by itself
 logger = logging.getLogger(__name__)
@@ -163,7 +163,7 @@ class Exchange:
             self._place.release()
             self._place = None
 
-    def _take(self, event: Event) -> None:
+    def _take(self, event: AnswerEvent) -> None:
         if isinstance(event, CompleteEvent):
             answer = event.answer
             if answer.model and not answer.cached:

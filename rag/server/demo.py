@@ -13,10 +13,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.responses import HTMLResponse, RedirectResponse
 
-from rag.errors import HelpError
+from rag.core.documents import Chunk, PageRecord
+from rag.core.errors import HelpError
+from rag.core.protocols import Store
 from rag.server.demo_pages import Looks, empty_page, help_page, home_page, missing_page, screen_page
 from rag.stores import open_store
-from rag.types import Chunk, PageRecord, Store
 
 FRESH_S = 2.0
 READ_S = 5.0

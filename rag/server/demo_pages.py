@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html import escape
 from urllib.parse import quote, urlsplit
 
-from rag.types import Chunk, PageRecord
+from rag.core.documents import Chunk, PageRecord
 
 NBSP = "\u00a0"
 SAMPLE_HOST = "aide.monchai.example"

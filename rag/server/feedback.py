@@ -11,8 +11,8 @@ from fastapi import APIRouter, Body, Depends, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
+from rag.core.records import LONGEST_COMMENT, Record, document, now
 from rag.desk import HelpDesk
-from rag.journal import LONGEST_COMMENT, Record, document, now
 from rag.journaling import recorded
 from rag.server.doors import admit
 from rag.server.keys import require_admin

@@ -12,9 +12,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
-from rag.deadline import bounded
+from rag.core.deadline import bounded
+from rag.core.errors import HelpError, IndexFault, IndexMissing, SearchUnavailable
 from rag.desk import HelpDesk
-from rag.errors import HelpError, IndexFault, IndexMissing, SearchUnavailable
 
 CHECK_S = 0.7  # each check runs at the same time as the others
 INDEX_AGE_S = 1.0  # a check's result serves all who ask meanwhile

@@ -6,14 +6,13 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from starlette.applications import Starlette
 from starlette.websockets import WebSocket
 
+from rag.core.errors import HelpError
 from rag.desk import HelpDesk
-from rag.errors import HelpError
-from rag.server.connections import Connection
 from rag.server.conversations import Conversation, Reception
 from rag.server.keys import holds_api_key
 from rag.server.limits import client_of
@@ -28,6 +27,17 @@ GRACE_S = 5.0  # an answer goes on for so long while nobody listens
 WARM_S = 300.0  # at most; a model stays in memory for longer
 WARM_AGAIN_S = 15.0
 logger = logging.getLogger("rag.server.socket")
+
+
+class Connection(Protocol):
+    """Be one open WebSocket, as far as the others are concerned."""
+
+    @property
+    def answering(self) -> int:
+        """Return how many answers are under way for this client."""
+
+    def leave(self) -> None:
+        """Tell the client that the server is stopping, and close."""
 
 
 def hub_of(app: Starlette) -> Hub:

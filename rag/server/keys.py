@@ -21,7 +21,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from itsdangerous import BadSignature, TimestampSigner
 from pydantic import SecretStr
 
-from rag.errors import ConfigError
+from rag.core.errors import ConfigError
 from rag.server.problems import Problem
 from rag.server.settings import ServerSettings
 

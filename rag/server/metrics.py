@@ -21,8 +21,8 @@ from prometheus_client import (
 )
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
+from rag.core.errors import QuestionRefused, ServiceStopping
 from rag.desk import HelpDesk, Outcome
-from rag.errors import QuestionRefused, ServiceStopping
 from rag.messages import code_of
 from rag.server.keys import require_admin
 

@@ -16,7 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from rag.errors import (
+from rag.core.errors import (
     ConfigError,
     DeadlineExceeded,
     EncoderError,

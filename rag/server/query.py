@@ -13,13 +13,13 @@ import orjson
 from fastapi import APIRouter, Body, Depends, Request
 from fastapi.responses import Response, StreamingResponse
 
+from rag.core.answers import AnswerEvent
 from rag.desk import HelpDesk, Served
 from rag.server.doors import admit
 from rag.server.problems import problem_of
 from rag.server.rendering import answer_body, event_message
 from rag.server.shapes import AnswerBody, HelpQuery
 from rag.server.wording import detail
-from rag.types import Event
 
 SHORTEST_SHARED_ID = 16  # characters; a shorter one could be another asker's
 HEARTBEAT_S = 10.0  # proxies close what is silent for half a minute
@@ -98,7 +98,11 @@ def _shared(conversation_id: str | None) -> str | None:
 
 
 async def _frames(
-    first: Event, events: AsyncGenerator[Event, None], query: HelpQuery, *, streaming: bool
+    first: AnswerEvent,
+    events: AsyncGenerator[AnswerEvent, None],
+    query: HelpQuery,
+    *,
+    streaming: bool,
 ) -> AsyncGenerator[bytes, None]:
     number = 0
     async with aclosing(events):
@@ -114,7 +118,9 @@ async def _frames(
             yield _frame(number + 1, said, query.conversation_id)
 
 
-async def _after(first: Event, events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
+async def _after(
+    first: AnswerEvent, events: AsyncGenerator[AnswerEvent, None]
+) -> AsyncGenerator[AnswerEvent, None]:
     yield first
     async for event in events:
         yield event

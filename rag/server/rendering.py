@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
+from rag.core.answers import AnswerEvent, ChunkEvent, CompleteEvent, SourcesEvent
 from rag.messages import code_of
-from rag.types import ChunkEvent, CompleteEvent, Event, SourcesEvent
 
 
 def answer_body(served: CompleteEvent) -> dict[str, Any]:
@@ -16,7 +16,7 @@ def answer_body(served: CompleteEvent) -> dict[str, Any]:
     return {**answer, "reason_code": code_of(served.answer.reason), **body}
 
 
-def event_message(event: Event) -> dict[str, Any]:
+def event_message(event: AnswerEvent) -> dict[str, Any]:
     """Return an event as the WebSocket and the SSE stream send it, without its number.
 
     A conversation's id is the sender's to add where the event does not know it.

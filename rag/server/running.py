@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import errno
 import gc
@@ -11,8 +10,7 @@ import signal
 import socket
 import sys
 import tempfile
-import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -20,15 +18,14 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 from uvicorn.supervisors.multiprocess import Multiprocess
 
-from rag.errors import ConfigError
+from rag.config.settings import load_settings
+from rag.core.errors import ConfigError
 from rag.server.protocols import PatientHttp, PatientSocket
-from rag.server.settings import MOST_FRAME_BYTES, ServerSettings, load_server_settings
-from rag.settings import load_settings
+from rag.server.settings import MOST_FRAME_BYTES, SIGNALS, ServerSettings, load_server_settings
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 BACKLOG = 2048
 WAITING_FRAMES = 8  # of one WebSocket, read and not yet taken
 HEADER_BYTES = 32 * 1024
@@ -122,7 +119,7 @@ def _log_config(*, debug: bool) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"line": {"()": "rag.logs.formatter"}},
+        "formatters": {"line": {"()": "rag.config.formatter"}},
         "handlers": {
             "stderr": {
                 "class": "logging.StreamHandler",
@@ -153,45 +150,6 @@ class Workers(Multiprocess):
                     self.signal_queue.clear()
                     for other in self.processes:
                         other.process.kill()
-
-
-@contextlib.contextmanager
-def draining(drain: Callable[[], Coroutine[Any, Any, None]]) -> Iterator[None]:
-    """Have a signal to stop wait until answers have ended; a second of its kind ends at once.
-
-    uvicorn would close WebSockets first, in the middle of their answers.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    loop = asyncio.get_running_loop()
-    before = {number: signal.getsignal(number) for number in SIGNALS}
-    seen: list[int] = []
-    tasks: list[asyncio.Task[None]] = []
-
-    def begin(number: int) -> None:
-        task = asyncio.ensure_future(drain())
-        tasks.append(task)
-        handler = before[signal.Signals(number)]
-        task.add_done_callback(lambda _: handler(number, None) if callable(handler) else None)
-
-    def signalled(number: int, _: object) -> None:
-        if number in seen:
-            signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)
-        seen.append(number)
-        if len(seen) == 1:  # Ctrl-C reaches the workers by itself and through their parent
-            loop.call_soon_threadsafe(begin, number)
-
-    for number, handler in before.items():
-        if callable(handler):
-            signal.signal(number, signalled)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            if callable(handler):
-                signal.signal(number, handler)
 
 
 @contextlib.contextmanager

@@ -7,10 +7,10 @@ import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
-from rag.deadline import Deadline
-from rag.errors import ModelUnavailable
+from rag.core.answers import Usage
+from rag.core.deadline import Deadline
+from rag.core.errors import ModelUnavailable
 from rag.prompt import Draft
-from rag.types import Usage
 from rag.writing.writer import Sent, Writer
 
 FIRST_PIECE_SHARE = 0.5  # of the time left, for each model but the last to begin

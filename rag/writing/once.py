@@ -10,10 +10,10 @@ from typing import Protocol
 from rag.answers import extract_answer
 from rag.cache.answers import Request
 from rag.cache.flight import Flight
-from rag.deadline import Deadline
-from rag.errors import DeadlineExceeded, ModelUnavailable
+from rag.core.answers import Answer, AnswerEvent, ChunkEvent, CompleteEvent, Usage
+from rag.core.deadline import Deadline
+from rag.core.errors import DeadlineExceeded, ModelUnavailable
 from rag.prompt import Draft
-from rag.types import Answer, ChunkEvent, CompleteEvent, Event, Usage
 from rag.writing.transcript import Transcript
 from rag.writing.writer import Sent
 
@@ -35,7 +35,7 @@ class Writing(Protocol):
 
 async def write_once(
     writer: Writing, flight: Flight, request: Request, draft: Draft, transcript: Transcript
-) -> AsyncGenerator[Event, None]:
+) -> AsyncGenerator[AnswerEvent, None]:
     """Yield the answer; of those who ask the same at once, one has it written for all."""
     try:
         shared = await flight.join(request, transcript.context.deadline)
@@ -59,14 +59,14 @@ async def write_once(
         await flight.release(request)
 
 
-def replayed(answer: Answer) -> list[Event]:
+def replayed(answer: Answer) -> list[AnswerEvent]:
     """Return the events of an answer that is there already, its sources left out."""
     return [ChunkEvent(answer.text), CompleteEvent(answer)]
 
 
 async def _write(
     writer: Writing, draft: Draft, transcript: Transcript
-) -> AsyncGenerator[Event, None]:
+) -> AsyncGenerator[AnswerEvent, None]:
     """Yield the model's text, sentence by sentence as far as the passages support it."""
     try:
         async with aclosing(writer.stream(draft, transcript.context.deadline)) as items:

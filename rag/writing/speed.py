@@ -18,7 +18,7 @@ from pathlib import Path
 
 import orjson
 
-from rag.types import Usage
+from rag.core.answers import Usage
 
 FILE = "speed.json"
 NEW_SHARE = 0.4  # of a new measurement in the running mean

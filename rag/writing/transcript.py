@@ -5,7 +5,8 @@ from __future__ import annotations
 from rag.answers import Context, Written, extract_answer, nothing_found, written_answer
 from rag.checking.check import SentenceFilter, says_nothing
 from rag.checking.passages import WordEncoder
-from rag.types import Answer, Hit, Usage
+from rag.core.answers import Answer, Usage
+from rag.core.documents import Hit
 from rag.writing.writer import Sent
 
 

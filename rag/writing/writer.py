@@ -13,8 +13,9 @@ from concurrent.futures import Future
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
-from rag.deadline import Deadline
-from rag.errors import DeadlineExceeded, HelpError, ModelUnavailable
+from rag.core.answers import Usage
+from rag.core.deadline import Deadline
+from rag.core.errors import DeadlineExceeded, HelpError, ModelUnavailable
 from rag.generators import Generator
 from rag.prompt import (
     MARK,
@@ -26,7 +27,6 @@ from rag.prompt import (
     new_tokens,
     whole_tokens,
 )
-from rag.types import Usage
 from rag.writing.background import Background
 from rag.writing.budget import SHORTEST_ANSWER, SHORTEST_PASSAGES, Budget, fit
 from rag.writing.run import Run

@@ -8,9 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from rag.cache.types import AnswerStore, Entry, Scope
-from rag.settings import Settings
-from rag.types import PageRecord, Store
+from rag.config.settings import Settings
+from rag.core.documents import PageRecord
+from rag.core.protocols import AnswerStore, Store
+from rag.core.records import CachedAnswer, Scope
 from tests.contract.conftest import TIMEOUT_S, chunk, vector, write
 from tests.services import request
 
@@ -26,7 +27,7 @@ def publish(store: Store, versions: Mapping[str, str], *, full: bool = False) ->
 
 def entry(
     store: Store, key: str, *pages: str, records: Records | None = None, **changes: object
-) -> Entry:
+) -> CachedAnswer:
     """Return an entry that depends on these pages as they are published now."""
     records = records or store.records()
     values = {
@@ -44,10 +45,10 @@ def entry(
         "vector": vector(key),
         **changes,
     }
-    return Entry(**values)
+    return CachedAnswer(**values)
 
 
-def put(answers: AnswerStore, *entries: Entry) -> None:
+def put(answers: AnswerStore, *entries: CachedAnswer) -> None:
     for one in entries:
         assert answers.put(one, TIMEOUT_S)
 
@@ -79,7 +80,11 @@ def near(
 
 
 def generate_once(
-    answers: AnswerStore, wanted: Entry, owner: str, generation_s: float, limit_s: float = 20.0
+    answers: AnswerStore,
+    wanted: CachedAnswer,
+    owner: str,
+    generation_s: float,
+    limit_s: float = 20.0,
 ) -> bool:
     """Answer as the assistant does: kept, claimed and made, or waited for. True: made here."""
     end = time.monotonic() + limit_s

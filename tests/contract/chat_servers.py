@@ -9,13 +9,13 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from rag.deadline import Deadline
+from rag.core.answers import Usage
+from rag.core.deadline import Deadline
 from rag.generators import Generator
 from rag.generators.anthropic import AnthropicGenerator
 from rag.generators.ollama import OllamaGenerator
 from rag.generators.openai import OpenAIGenerator
 from rag.prompt import Prompt
-from rag.types import Usage
 from tests.scripted import HEAD, ScriptedServer, line, reply
 
 KEY = "sk-test-key"

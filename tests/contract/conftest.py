@@ -11,10 +11,10 @@ import numpy
 import pytest
 from elasticsearch import Elasticsearch
 
-from rag.cache.types import AnswerStore
-from rag.settings import Settings
+from rag.config.settings import Settings
+from rag.core.documents import Chunk, IndexMeta, PageRecord, Vectors
+from rag.core.protocols import AnswerStore, Store
 from rag.stores import open_answer_store, open_store
-from rag.types import Chunk, IndexMeta, PageRecord, Store, Vectors
 
 DIMENSION = 16
 META = IndexMeta("essai-16", DIMENSION, 1)

@@ -17,12 +17,12 @@ from pathlib import Path
 from elastic_transport import Transport
 
 from indexer.pipeline import run
-from rag.cache.types import AnswerStore, Entry
+from rag.config.settings import Settings
+from rag.core.errors import SearchUnavailable
+from rag.core.protocols import AnswerStore, Store
+from rag.core.records import CachedAnswer
 from rag.encoders import bundled_encoder
-from rag.errors import SearchUnavailable
-from rag.settings import Settings
 from rag.stores import open_answer_store, open_store
-from rag.types import Store
 from tests.contract.answers import (
     NOW,
     SCOPE,
@@ -85,7 +85,7 @@ def test_a_lapsed_claim_has_one_heir(answers: AnswerStore, open_answers: OpenAns
         assert sum(pool.map(take, range(len(stores)))) == 1
 
 
-def ask_at_once(settings: Settings, wanted: Entry, name: str, made: object) -> None:
+def ask_at_once(settings: Settings, wanted: CachedAnswer, name: str, made: object) -> None:
     """Ask one question five times at once, and tell how many of them were generated."""
     answers = open_answer_store(settings)
 
@@ -139,7 +139,7 @@ def test_no_answer_is_served_for_another_state_of_its_page_while_it_changes(
     def ask(answers: AnswerStore) -> None:
         while not done.is_set():
             before = versions[-1] if len(versions) == 1 else versions[-2]
-            found: list[Entry | None] = []
+            found: list[CachedAnswer | None] = []
             with suppress(SearchUnavailable):  # Elasticsearch is just making the index
                 found.append(answers.get("k", NOW, TIMEOUT_S))
                 near = answers.candidates(SCOPE, vector("k"), 1, NOW, TIMEOUT_S)

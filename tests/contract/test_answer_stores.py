@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy
 import pytest
 
-from rag.cache.types import AnswerStore, CacheStats, Scope
-from rag.settings import Settings
-from rag.types import Store
+from rag.config.settings import Settings
+from rag.core.protocols import AnswerStore, Store
+from rag.core.records import CacheStats, Scope
 from tests.contract.answers import NOW, SCOPE, entry, kept, near, publish, put, served, settle
 from tests.contract.conftest import META, TIMEOUT_S, OpenAnswers, vector
 

@@ -14,7 +14,7 @@ import pytest
 from rag.api import open_assistant, open_cache
 from rag.cache.answers import Request
 from rag.cache.keeping import pinned_answer
-from rag.settings import Settings
+from rag.config.settings import Settings
 from rag.stores import open_store
 from tests.asking import QUESTION, SENTENCE, WRITES, Site, open_site
 from tests.contract.answers import settle

@@ -10,11 +10,11 @@ from contextlib import ExitStack
 
 import pytest
 
-from rag.deadline import Deadline
-from rag.errors import DeadlineExceeded, ModelUnavailable
+from rag.core.answers import Usage
+from rag.core.deadline import Deadline
+from rag.core.errors import DeadlineExceeded, ModelUnavailable
 from rag.generators import Generator
 from rag.prompt import Draft
-from rag.types import Usage
 from rag.writing.chain import Chain
 from rag.writing.speed import SpeedBook
 from rag.writing.writer import Sent, Writer

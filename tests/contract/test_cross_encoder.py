@@ -14,14 +14,15 @@ import pytest
 
 from indexer.pipeline import run
 from rag.api import open_retriever
+from rag.config.settings import Settings
+from rag.core.documents import Chunk
+from rag.core.errors import ConfigError, EncoderError
+from rag.core.protocols import Store
 from rag.cross_encoder import CrossEncoderReader
 from rag.encoders import bundled_encoder
-from rag.errors import ConfigError, EncoderError
 from rag.reranker import Reranker
 from rag.retriever import CROSS_READ, Retriever
-from rag.settings import Settings
 from rag.stores.sqlite import SqliteStore
-from rag.types import Chunk, Store
 from tests.commands import ROOT, souffleur
 
 QUESTION = "Comment imprimer une étiquette de bouteille ?"

@@ -12,15 +12,12 @@ import pytest
 from elastic_transport import Transport
 from elasticsearch import Elasticsearch
 
-from rag.errors import (
-    HelpError,
-    IndexBusy,
-    IndexMismatch,
-)
-from rag.settings import Settings
+from rag.config.settings import Settings
+from rag.core.documents import IndexMeta
+from rag.core.errors import HelpError, IndexBusy, IndexMismatch
+from rag.core.protocols import Store
 from rag.stores import open_store
 from rag.stores.elasticsearch import setup
-from rag.types import IndexMeta, Store
 from tests.contract.conftest import META, chunk, found_by_words, generations, record, write
 
 

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 import pytest
 from elasticsearch import Elasticsearch
 
-from rag.errors import ConfigError, HelpError, IndexMismatch, SearchUnavailable
-from rag.settings import Settings
+from rag.config.settings import Settings
+from rag.core.errors import ConfigError, HelpError, IndexMismatch, SearchUnavailable
+from rag.core.protocols import Store
 from rag.stores import open_store
 from rag.stores.elasticsearch import bulk
-from rag.types import Store
 from tests.contract.conftest import (
     META,
     TIMEOUT_S,

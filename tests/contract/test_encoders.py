@@ -11,13 +11,13 @@ import numpy
 import ollama
 import pytest
 
+from rag.config.settings import Settings
+from rag.core.errors import ConfigError, EncoderError
+from rag.core.protocols import Encoder
 from rag.encoders import bundled_encoder, open_encoder
 from rag.encoders.ollama import OllamaEncoder
 from rag.encoders.openai import OpenAIEncoder
 from rag.encoders.static import bundled_folder
-from rag.errors import ConfigError, EncoderError
-from rag.settings import Settings
-from rag.types import Encoder
 from tests.commands import ROOT
 from tests.contract.embeddings_server import EmbeddingsServer, vector
 from tests.scripted import ScriptedServer, reply, unused_url

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from rag.errors import ModelUnavailable
+from rag.core.errors import ModelUnavailable
 from rag.generators.openai import OpenAIGenerator
 from tests.contract.chat_servers import (
     ANTHROPIC,

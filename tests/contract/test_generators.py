@@ -11,13 +11,13 @@ from datetime import datetime
 
 import pytest
 
-from rag.deadline import Deadline
-from rag.errors import DeadlineExceeded, ModelUnavailable
+from rag.config.settings import Settings
+from rag.core.answers import Usage
+from rag.core.deadline import Deadline
+from rag.core.errors import DeadlineExceeded, ModelUnavailable
 from rag.generators import open_generators
 from rag.generators.ollama import OllamaGenerator
 from rag.prompt import Prompt
-from rag.settings import Settings
-from rag.types import Usage
 from tests.scripted import END, HEAD, ScriptedServer, line, unused_url, wait_until
 from tests.services import request
 

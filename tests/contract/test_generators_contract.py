@@ -14,13 +14,13 @@ from contextlib import aclosing
 
 import pytest
 
-from rag.deadline import Deadline
-from rag.errors import DeadlineExceeded, ModelUnavailable
+from rag.core.answers import Usage
+from rag.core.deadline import Deadline
+from rag.core.errors import DeadlineExceeded, ModelUnavailable
 from rag.generators import Generator
 from rag.generators.ollama import OllamaGenerator
 from rag.generators.openai import OpenAIGenerator
 from rag.prompt import Prompt
-from rag.types import Usage
 from tests.contract.chat_servers import (
     ANTHROPIC,
     BACKENDS,

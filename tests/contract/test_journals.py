@@ -15,12 +15,13 @@ from pathlib import Path
 import orjson
 import pytest
 
-from rag.journal import Asked, Feedback, JournalStore, Record, document, now, read_document
+from rag.config.settings import Settings
+from rag.core.answers import Answer, Source, Usage
+from rag.core.protocols import JournalStore
+from rag.core.records import Feedback, JournalEntry, Record, document, now, read_document
 from rag.journaling import MAX_WAITING, Journal, open_journal
 from rag.noting import Question, question_hash
-from rag.settings import Settings
 from rag.stores import JOURNAL_FILE, open_journal_store
-from rag.types import Answer, Source, Usage
 from tests.contract.conftest import TIMEOUT_S
 from tests.scripted import unused_url, wait_until
 from tests.services import request
@@ -42,9 +43,9 @@ ANSWER = Answer(
 )
 
 
-def asked(number: int, at: datetime = NOON, **changes: object) -> Asked:
+def asked(number: int, at: datetime = NOON, **changes: object) -> JournalEntry:
     values = {"answer_id": f"{number:032x}", "question": f"{number % 7:032x}", "lang": "fr"}
-    return Asked(at, **{**values, **changes})  # type: ignore[arg-type]
+    return JournalEntry(at, **{**values, **changes})  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -143,11 +144,12 @@ def test_a_journal_that_was_never_written_is_empty_and_not_made_by_reading(store
 
 def test_several_processes_write_at_once(settings, store):
     script = (
-        "import sys; from datetime import *; from rag.journal import *; from rag.settings import *;"
-        "from rag.stores import open_journal_store\n"
+        "import sys; from datetime import *; from rag.core.records import *\n"
+        "from rag.config.settings import *; from rag.stores import open_journal_store\n"
         "store = open_journal_store(Settings.model_validate_json(sys.argv[1]))\n"
         "for n in range(int(sys.argv[2]), int(sys.argv[2]) + 30):\n"
-        "    store.write([Asked(datetime(2026, 3, 2, 12, tzinfo=UTC), f'{n:032x}', 'q', 'fr')], 30)"
+        "    at = datetime(2026, 3, 2, 12, tzinfo=UTC)\n"
+        "    store.write([JournalEntry(at, f'{n:032x}', 'q', 'fr')], 30)"
     )
     running = [
         subprocess.Popen([sys.executable, "-c", script, settings.model_dump_json(), str(start)])
@@ -278,7 +280,7 @@ def test_a_reason_is_kept_by_its_name(tmp_path, reason, lang):
 
 def test_what_a_later_version_wrote_besides_is_left_out():
     values = {**document(asked(1)), "mood": "good"}
-    assert read_document(Asked, values) == asked(1)
+    assert read_document(JournalEntry, values) == asked(1)
 
 
 def test_a_damaged_record_is_left_out_and_the_others_are_read(tmp_path):
@@ -293,7 +295,7 @@ def test_a_damaged_record_is_left_out_and_the_others_are_read(tmp_path):
 def test_a_fork_writes_what_it_notes(tmp_path):
     """Django's servers may load the application before they fork."""
     script = (
-        "import os, sys; from pathlib import Path; from rag.settings import Settings\n"
+        "import os, sys; from pathlib import Path; from rag.config.settings import Settings\n"
         "from rag.journaling import open_journal\n"
         "journal = open_journal(Settings(data_dir=Path(sys.argv[1]), _env_file=None))\n"
         "child = os.fork()\n"

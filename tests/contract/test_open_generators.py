@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from rag.api import open_writer
-from rag.errors import ConfigError
+from rag.config.settings import Settings
+from rag.core.errors import ConfigError
 from rag.generators import open_generators
-from rag.settings import Settings
 from rag.writing.chain import Chain
 
 KEY = "sk-test-key"
@@ -79,9 +79,9 @@ def test_neither_sdk_is_loaded_for_a_model_of_ollama() -> None:
 def run_in_a_process(*lines: str) -> str:
     head = (
         "import sys",
-        "from rag.errors import ConfigError",
+        "from rag.core.errors import ConfigError",
         "from rag.generators import open_generators",
-        "from rag.settings import Settings",
+        "from rag.config.settings import Settings",
     )
     root = Path(__file__).parent.parent.parent
     done = subprocess.run(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from rag.errors import HelpError, IndexBusy
-from rag.types import IndexMeta, Store
+from rag.core.documents import IndexMeta
+from rag.core.errors import HelpError, IndexBusy
+from rag.core.protocols import Store
 from tests.contract.conftest import (
     META,
     TIMEOUT_S,

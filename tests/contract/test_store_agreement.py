@@ -12,9 +12,10 @@ import pytest
 from indexer.chunker import chunk_page
 from indexer.loader import find_pages, load_page
 from rag import analysis
-from rag.settings import Settings
+from rag.config.settings import Settings
+from rag.core.documents import Chunk
+from rag.core.protocols import Store
 from rag.stores import open_store
-from rag.types import Chunk, Store
 from tests.contract.conftest import TIMEOUT_S, write
 
 ROOT = Path(__file__).parents[2]

@@ -9,10 +9,11 @@ import time
 
 import pytest
 
-from rag.errors import IndexBusy
-from rag.settings import Settings
+from rag.config.settings import Settings
+from rag.core.documents import Chunk
+from rag.core.errors import IndexBusy
+from rag.core.protocols import Store
 from rag.stores import open_store
-from rag.types import Chunk, Store
 from tests.contract.conftest import (
     META,
     TIMEOUT_S,

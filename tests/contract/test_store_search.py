@@ -8,7 +8,8 @@ import numpy
 import pytest
 
 from rag import analysis
-from rag.types import IndexMeta, Store
+from rag.core.documents import IndexMeta
+from rag.core.protocols import Store
 from tests.contract.conftest import DIMENSION, META, TIMEOUT_S, chunk, found_by_words, vector, write
 
 

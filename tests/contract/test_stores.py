@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy
 import pytest
 
-from rag.errors import HelpError, IndexMismatch, IndexMissing
-from rag.types import Action, Store
+from rag.core.documents import ScreenLink
+from rag.core.errors import HelpError, IndexMismatch, IndexMissing
+from rag.core.protocols import Store
 from tests.contract.conftest import (
     DIMENSION,
     META,
@@ -43,7 +44,7 @@ def test_a_reader_sees_a_run_when_it_is_published_and_not_before(
         "p",
         chunks,
         see_also=("q", "r"),
-        actions=(Action("Ouvrir", "/clients/nouveau"),),
+        actions=(ScreenLink("Ouvrir", "/clients/nouveau"),),
         questions=("Comment créer un client ?",),
     )
     writer = store.writer(META, full=False)

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from rag.conversation.turns import EXPIRES_S, MOST_TURNS, Turn, TurnStore
-from rag.settings import Settings
+from rag.config.settings import Settings
+from rag.core.protocols import TurnStore
+from rag.core.records import EXPIRES_S, MOST_TURNS, Turn
 from rag.stores import open_turn_store
 from tests.contract.conftest import TIMEOUT_S
 

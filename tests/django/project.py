@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from indexer.pipeline import run
+from rag.config.settings import Settings
 from rag.encoders import bundled_encoder
-from rag.settings import Settings
 from rag.stores import open_store
 from tests.scripted import wait_until
 from tests.server.running import START_S, STOP_S, Running, answers

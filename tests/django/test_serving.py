@@ -13,10 +13,10 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from bench.office_server import Machine
+from rag.config.settings import Settings
 from rag.copying import EVER
-from rag.journal import Asked
+from rag.core.records import JournalEntry
 from rag.journaling import recorded
-from rag.settings import Settings
 from tests import office
 from tests.django.project import asgi
 from tests.scripted import wait_until
@@ -59,7 +59,7 @@ def test_the_journal_says_that_it_came_through_django(under_wsgi: Running) -> No
     settings = Settings(data_dir=under_wsgi.data_dir)
 
     def noted() -> list[str]:
-        found = (one for one in recorded(settings, *EVER) if isinstance(one, Asked))
+        found = (one for one in recorded(settings, *EVER) if isinstance(one, JournalEntry))
         return [one.channel for one in found if one.answer_id == answer_id]
 
     assert wait_until(noted, WAIT_S) and noted() == ["django"]

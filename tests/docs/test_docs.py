@@ -17,8 +17,8 @@ import click
 import pytest
 
 import cli
-from rag import errors
-from rag.settings import Settings
+from rag.config.settings import Settings
+from rag.core import errors
 
 ROOT = Path(__file__).parent.parent.parent
 GUIDE = (ROOT / "docs" / "guide.fr.md").read_text("utf-8")

@@ -16,12 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from rag.cache.types import AnswerStore, CacheStats
-from rag.errors import SearchUnavailable
-from rag.settings import Settings
+from rag.config.settings import Settings
+from rag.core.errors import SearchUnavailable
+from rag.core.protocols import AnswerStore, Store
+from rag.core.records import CacheStats
 from rag.stores import open_answer_store, open_store
 from rag.stores.sqlite import SqliteAnswers
-from rag.types import Store
 from tests.contract.answers import NOW, SCOPE, complaints, entry, kept, near, publish, put, served
 from tests.contract.conftest import META, TIMEOUT_S, vector
 

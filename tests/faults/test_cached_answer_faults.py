@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rag.settings import Settings
+from rag.config.settings import Settings
 from rag.stores import INDEX_FILE
 from tests.asking import QUESTION, SENTENCE, WRITES, Site, open_site
 from tests.services import request

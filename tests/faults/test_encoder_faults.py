@@ -4,8 +4,8 @@ import time
 
 import pytest
 
+from rag.core.errors import QuestionRefused
 from rag.encoders.ollama import OllamaEncoder
-from rag.errors import QuestionRefused
 from rag.reranker import Reranker
 from rag.retriever import Retriever
 from tests.scripted import ScriptedServer, reply

@@ -6,8 +6,8 @@ import time
 import pytest
 
 from rag.assistant import Assistant
+from rag.core.answers import ChunkEvent, CompleteEvent, SourcesEvent
 from rag.messages import message
-from rag.types import ChunkEvent, CompleteEvent, SourcesEvent
 from tests.models import FAST, known, writer_on
 from tests.scripted import END, HEAD, ScriptedServer, line, reply, unused_url
 

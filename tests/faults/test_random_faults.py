@@ -16,11 +16,11 @@ from pathlib import Path
 from indexer.pipeline import run
 from rag.api import open_retriever
 from rag.assistant import Assistant
+from rag.config.settings import Settings
+from rag.core.answers import CompleteEvent, SourcesEvent
 from rag.encoders import bundled_encoder
 from rag.generators.ollama import OllamaGenerator
-from rag.settings import Settings
 from rag.stores.sqlite import SqliteStore
-from rag.types import CompleteEvent, SourcesEvent
 from rag.writing.speed import SpeedBook
 from rag.writing.writer import Writer
 from tests.scripted import END, HEAD, ScriptedServer, line, reply, unused_url

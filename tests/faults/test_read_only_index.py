@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from rag.settings import Settings
+from rag.config.settings import Settings
 from rag.stores import open_store
 from rag.stores.sqlite import SqliteStore
 from tests.contract.answers import publish

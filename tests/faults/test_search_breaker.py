@@ -6,9 +6,9 @@ import time
 from indexer.pipeline import run
 from rag.api import open_retriever
 from rag.assistant import Assistant
-from rag.breaker import REST_S
+from rag.config.settings import Settings
+from rag.core.deadline import REST_S
 from rag.encoders import bundled_encoder
-from rag.settings import Settings
 from rag.stores import open_store
 from tests.relay import Relay
 

@@ -9,9 +9,9 @@ import pytest
 from indexer.pipeline import run
 from rag.api import open_retriever
 from rag.assistant import Assistant
+from rag.config.settings import Settings
+from rag.core.errors import SearchUnavailable
 from rag.encoders import bundled_encoder
-from rag.errors import SearchUnavailable
-from rag.settings import Settings
 from rag.stores.sqlite import SqliteStore
 from tests.pages import PAGES, write_pages
 

@@ -9,11 +9,10 @@ from collections.abc import Iterator
 import pytest
 from elasticsearch import Elasticsearch
 
-from rag.cache.types import AnswerStore
-from rag.errors import SearchUnavailable
-from rag.settings import Settings
+from rag.config.settings import Settings
+from rag.core.errors import SearchUnavailable
+from rag.core.protocols import AnswerStore, Store
 from rag.stores import open_answer_store, open_store
-from rag.types import Store
 from tests.contract.answers import (
     NOW,
     SCOPE,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from rag.settings import Settings
+from rag.config.settings import Settings
 from tests.asking import QUESTION, SENTENCE, Site, open_site
 from tests.commands import ROOT
 from tests.scripted import END, HEAD, line
@@ -22,7 +22,7 @@ SLOWLY = [HEAD, WRITING_S, line(SENTENCE), line(done=True, done_reason="stop"), 
 ASKERS = """
 import asyncio, json, sys, time
 from rag.api import open_assistant
-from rag.settings import load_settings
+from rag.config.settings import load_settings
 
 async def ask():
     assistant = open_assistant(load_settings())

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from rag.deadline import Deadline
-from rag.errors import DeadlineExceeded, ModelUnavailable
+from rag.core.answers import Usage
+from rag.core.deadline import Deadline
+from rag.core.errors import DeadlineExceeded, ModelUnavailable
 from rag.generators.ollama import OllamaGenerator
 from rag.prompt import Draft, Prompt, build_prompt
-from rag.types import Usage
 from rag.writing.background import THREAD
 from rag.writing.speed import Speed, SpeedBook
 from rag.writing.writer import Sent, Writer, seconds

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from indexer.pipeline import run
 from rag.api import open_retriever
+from rag.config.settings import Settings
 from rag.conversation import Turn, contextual_question, conversation_language
 from rag.encoders import bundled_encoder
 from rag.retriever import Retriever
-from rag.settings import Settings
 from rag.stores.sqlite import SqliteStore
 
 CORPUS = Path(__file__).parents[2] / "corpus"

@@ -16,12 +16,12 @@ from pathlib import Path
 
 from indexer.pipeline import run
 from rag.api import open_retriever
+from rag.config.settings import Settings
+from rag.core.protocols import Store
 from rag.encoders import bundled_encoder
 from rag.extraction.extract import extract_answer
 from rag.retriever import Retriever
-from rag.settings import Settings
 from rag.stores.sqlite import SqliteStore
-from rag.types import Store
 
 CORPUS = Path(__file__).parents[2] / "corpus"
 QUESTIONS = [

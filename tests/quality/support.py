@@ -20,8 +20,8 @@ from indexer.chunker import chunk_page
 from indexer.parsers import parse_page
 from rag.checking import support as rule
 from rag.checking.evidence import Evidence
+from rag.core.documents import Chunk, Hit
 from rag.encoders import bundled_encoder
-from rag.types import Chunk, Hit
 
 CORPUS = Path(__file__).parents[2] / "corpus"
 ITEMS = [

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.pipeline import run
+from rag.config.settings import Settings
 from rag.encoders import bundled_encoder
-from rag.settings import Settings
 from rag.stores import open_store
 from tests.commands import CLI
 from tests.pages import PAGES, write_pages

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import openai
 import pytest
 
+from rag.core.answers import Answer, Source
 from rag.messages import message
 from rag.server.completion_text import after_chunks, closing
-from rag.types import Answer, Source
 from tests.office import FAST, Machine
 from tests.office import serving as office
 from tests.scripted import HEAD, ScriptedServer, line, reply, wait_until

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from rag.errors import ConfigError
+from rag.core.errors import ConfigError
 from rag.server.bodies import depth
 from rag.server.keys import caller_allowed, mint_token, same, subprotocol, token_good
 from rag.server.limits import Limiter, client_of

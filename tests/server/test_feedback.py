@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
-from rag.journal import Asked, Feedback, Record
-from rag.settings import Settings
+from rag.config.settings import Settings
+from rag.core.records import Feedback, JournalEntry, Record
 from rag.stores import JOURNAL_FILE, open_journal_store
 from tests.scripted import wait_until
 from tests.server.running import Running, serving
@@ -48,9 +48,9 @@ def journal(server: Running) -> list[Record]:
     return [*store.asked(*EVER, 10.0), *store.feedback(*EVER, 10.0)]
 
 
-def noted(server: Running, answer_id: str) -> tuple[Asked | None, Feedback | None]:
+def noted(server: Running, answer_id: str) -> tuple[JournalEntry | None, Feedback | None]:
     found = [one for one in journal(server) if one.answer_id == answer_id]
-    asked = next((one for one in found if isinstance(one, Asked)), None)
+    asked = next((one for one in found if isinstance(one, JournalEntry)), None)
     return asked, next((one for one in found if isinstance(one, Feedback)), None)
 
 
@@ -134,6 +134,6 @@ def test_what_was_asked_last_is_written_when_the_server_stops(tmp_path):
     with serving(HELP_DATA_DIR=tmp_path / "data", HELP_JOURNAL_TEXTS="true") as server:
         answers = [ask(server) for _ in range(3)]
         server.stop()
-        asked = {one.answer_id: one for one in journal(server) if isinstance(one, Asked)}
+        asked = {one.answer_id: one for one in journal(server) if isinstance(one, JournalEntry)}
     assert {answer["answer_id"] for answer in answers} <= asked.keys()
     assert {one.text for one in asked.values()} == {QUESTION}

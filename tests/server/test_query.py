@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from bench.office_server import Machine
-from rag.types import Answer
+from rag.core.answers import Answer
 from tests.office import serving as office
 from tests.pages import PAGES
 from tests.scripted import wait_until

@@ -29,20 +29,20 @@ from rag.cache.sides import sides
 from rag.checking.check import SentenceFilter
 from rag.checking.evidence import Evidence
 from rag.checking.support import support
+from rag.config.settings import Settings
 from rag.conversation import Turn, contextual_question, conversation_language
+from rag.core.documents import Chunk, Hit
+from rag.core.errors import HelpError
+from rag.core.records import Feedback
 from rag.encoders import bundled_encoder
-from rag.errors import HelpError
 from rag.extraction.extract import extract_answer
-from rag.journal import Feedback
 from rag.reports.words import WORDS
 from rag.retriever import Retrieval
 from rag.server.app import create_app
 from rag.server.settings import ServerSettings
 from rag.server.wording import DETAILS, detail
-from rag.settings import Settings
 from rag.stores import open_answer_store, open_journal_store, open_store, open_turn_store
 from rag.stores.elasticsearch import answer_documents, journal, schema, turns
-from rag.types import Chunk, Hit
 
 LANGUAGES = ("fr", "en")
 PATIENT_S = 60.0  # nothing is late on a busy machine

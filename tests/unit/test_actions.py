@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from rag.core.documents import Chunk, Hit
 from rag.extraction.actions import Named, action_asked, named, read_heading
 from rag.extraction.extract import extract_answer
-from rag.types import Chunk, Hit
 
 STEPS = "1. Ouvrez {0} > Liste.\n2. Choisissez la ligne.\n3. Cliquez sur {0}."
 

@@ -11,12 +11,12 @@ import rag
 import rag.retriever as retriever_module
 from indexer.pipeline import run
 from rag.api import cosine_similarity, get_similar_chunks, open_retriever
+from rag.config.settings import Settings, load_settings
+from rag.core.documents import IndexMeta
+from rag.core.errors import ConfigError, IndexMismatch, IndexMissing
 from rag.encoders import bundled_encoder
-from rag.errors import ConfigError, IndexMismatch, IndexMissing
-from rag.settings import Settings, load_settings
 from rag.stores import open_store
 from rag.stores.sqlite import SqliteStore
-from rag.types import IndexMeta
 from tests.pages import CountingEncoder, write_pages
 
 TEXTS = ["Imprimer une étiquette", "Créer un client", "Faire l'inventaire", "Créer un client"]

@@ -2,7 +2,7 @@
 
 import time
 
-from rag.breaker import CircuitBreaker
+from rag.core.deadline import CircuitBreaker
 
 
 def test_slow_failures_open_it_and_quick_ones_do_not():

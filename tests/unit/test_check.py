@@ -6,8 +6,8 @@ import pytest
 
 from rag.checking.check import SentenceFilter, is_in_other_language, says_nothing
 from rag.checking.tidy import clean
+from rag.core.documents import Chunk, Hit
 from rag.encoders import bundled_encoder
-from rag.types import Chunk, Hit
 
 PAGES = (
     (

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from indexer.chunker import chunk_page
-from rag.types import Block, Chunk, Page
+from rag.core.documents import Block, Chunk, Page
 
 
 def words(texts: Sequence[str]) -> list[int]:

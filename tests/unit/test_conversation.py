@@ -15,7 +15,7 @@ from rag.conversation import (
     conversation_language,
     is_follow_up,
 )
-from rag.errors import QuestionRefused
+from rag.core.errors import QuestionRefused
 
 FOLLOW_UPS = """
 et pour le supprimer ?|et en PDF ?|comment l'annuler ?|comment l’annuler ?|pourquoi ?|c'est où ?

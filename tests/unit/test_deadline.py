@@ -10,12 +10,12 @@ import time
 
 import pytest
 
-from rag.deadline import IDLE_S, bounded
+from rag.core.deadline import IDLE_S, bounded
 from tests.commands import ROOT
 
 FORK = """
 import asyncio, os, threading
-from rag.deadline import bounded
+from rag.core.deadline import bounded
 asyncio.run(bounded(threading.get_ident, 5))
 if (child := os.fork()) == 0:
     os._exit(7 if asyncio.run(bounded(lambda: "heard", 5)) == "heard" else 8)
@@ -23,7 +23,7 @@ os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
 LATE = """
 import asyncio, time
-from rag.deadline import bounded
+from rag.core.deadline import bounded
 try:
     asyncio.run(bounded(lambda: time.sleep(60), 0.1))
 except TimeoutError:

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from rag.errors import ConfigError, IndexMismatch
-from rag.settings import Settings
-from rag.stores.common import check_meta
+from rag.config.settings import Settings
+from rag.core.documents import IndexMeta, check_meta
+from rag.core.errors import ConfigError, IndexMismatch
 from rag.stores.elasticsearch.client import Server, make_client
-from rag.types import IndexMeta
 
 URL = "https://aide.example:9243/search"
 CLOUD_ID = "aide:" + base64.b64encode(b"cloud.example$abc$def").decode()

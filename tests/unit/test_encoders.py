@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy
 import pytest
 
+from rag.core.errors import EncoderError
 from rag.encoders import bundled_encoder
 from rag.encoders.static import StaticEncoder, bundled_folder
 from rag.encoders.vectors import unit_rows
-from rag.errors import EncoderError
 from tests.unit.pin_vectors import PINNED, pins
 
 

@@ -9,12 +9,12 @@ from click.testing import CliRunner
 from rapidfuzz.distance import OSA
 
 import cli
+from rag.config.settings import load_settings
 from rag.diagnostics.datasets import Question
 from rag.diagnostics.misspelling import misspelt
 from rag.diagnostics.refusals import Verdict, calibration, refusals
 from rag.diagnostics.significance import confidence_intervals, randomisation_test
-from rag.settings import load_settings
-from rag.stores.throwaway import PREFIX, throwaway_store
+from rag.stores import PREFIX, throwaway_store
 
 PAGES = {
     "annuler.md": ("Annuler une commande", "Pour annuler une commande, ouvrez la commande."),

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from rag.core.documents import Chunk, Hit
 from rag.extraction import asked
 from rag.extraction.asked import asks_how, asks_what, giving, subject
 from rag.extraction.extract import LONGEST, USUAL, extract_answer
-from rag.types import Chunk, Hit
 
 INTRO = "Une commande réserve les bouteilles. Elle naît d'une saisie ou d'un devis."
 STEPS = "\n".join(

@@ -15,7 +15,7 @@ import pytest
 
 from indexer.loader import Candidate, find_pages, hash_page, load_page, read_page
 from indexer.parsers.worker import shared
-from rag.errors import ConfigError, CorpusError
+from rag.core.errors import ConfigError, CorpusError
 
 
 def write(root: Path, **files: str) -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from indexer.chunker import chunk_page
 from indexer.loader import Candidate, load_page
-from rag.errors import CorpusError
-from rag.types import Action, Block, Page
+from rag.core.documents import Block, Page, ScreenLink
+from rag.core.errors import CorpusError
 
 
 def load(name: str, text: str | bytes) -> Page:
@@ -54,7 +54,7 @@ def test_front_matter_becomes_the_page_s_fields() -> None:
         url="https://aide.example/clients/creer",
         lang="fr",
         see_also=("clients/modifier.md", "clients/fusionner.md", "ventes/facturer.md"),
-        actions=(Action("Nouveau client", "/clients/nouveau/"),),
+        actions=(ScreenLink("Nouveau client", "/clients/nouveau/"),),
         questions=("Comment créer un client ?",),
     )
 

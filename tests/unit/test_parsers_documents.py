@@ -11,8 +11,8 @@ import pytest
 from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
 
 from indexer.parsers import parse_page
-from rag.errors import CorpusError
-from rag.types import Block
+from rag.core.documents import Block
+from rag.core.errors import CorpusError
 from tests.unit.test_parsers import headings, load, said
 
 

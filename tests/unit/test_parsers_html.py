@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rag.types import Block, Page
+from rag.core.documents import Block, Page
 from tests.unit.test_parsers import headings, load, said
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from indexer.pipeline import Report, Skip, run
+from rag.config.settings import Settings
+from rag.core.errors import ConfigError, CorpusError, IndexBusy, IndexMismatch, IndexMissing
+from rag.core.protocols import Store
 from rag.encoders import bundled_encoder
-from rag.errors import ConfigError, CorpusError, IndexBusy, IndexMismatch, IndexMissing
 from rag.retriever import Retriever
-from rag.settings import Settings
 from rag.stores import open_store
-from rag.types import Store
 from tests.commands import souffleur, started
 from tests.pages import PAGES, CountingEncoder, contents, write_pages
 from tests.scripted import wait_until

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from rag.core.documents import Chunk, Hit
 from rag.prompt import (
     ANSWER_TOKENS,
     CONTEXT_TOKENS,
@@ -17,7 +18,6 @@ from rag.prompt import (
     neutralise,
     whole_tokens,
 )
-from rag.types import Chunk, Hit
 
 QUESTION = "Comment créer un client ?"
 ROLE_TOKENS = [

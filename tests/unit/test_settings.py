@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from rag.errors import ConfigError
-from rag.settings import SWITCHES_FILE, Settings, load_settings, shown
+from rag.config.settings import SWITCHES_FILE, Settings, load_settings, shown
+from rag.core.errors import ConfigError
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from rag.types import Usage
+from rag.core.answers import Usage
 from rag.writing.speed import FILE, Speed, SpeedBook
 
 NOW = 1_000_000.0

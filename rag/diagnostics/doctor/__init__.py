@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from rag.diagnostics.check import Check
+from rag.config.settings import Settings
+from rag.core.records import Check
 from rag.diagnostics.doctor.check import Finding, Look, side_by_side
-from rag.diagnostics.doctor.origins import Setting, settings_in_force
-from rag.settings import Settings
+from rag.diagnostics.doctor.origins import Setting, all_settings
 
 LIMIT_S = 15.0
 
@@ -67,11 +67,3 @@ def diagnose() -> Diagnosis:
     }
     found = side_by_side(looks, LIMIT_S)
     return Diagnosis((*checks, *found), settings, tuple(all_settings(settings)))
-
-
-def all_settings(settings: Settings) -> list[Setting]:
-    """Return the settings in force, the server's too, each with where it comes from."""
-    from rag.server.settings import load_server_settings
-
-    here = settings.data_dir
-    return [*settings_in_force(settings, here), *settings_in_force(load_server_settings(), here)]

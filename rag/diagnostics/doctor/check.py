@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from rag.diagnostics.check import Check
-from rag.errors import HelpError
+from rag.core.errors import HelpError
+from rag.core.records import Check
 
 SENTENCE = re.compile(r"(?<=\.) (?=[A-Z])|\n(?=Correct)")
 INSTALL = re.compile(r"pip install .+$")

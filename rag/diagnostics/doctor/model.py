@@ -10,18 +10,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from rag.deadline import Deadline
-from rag.diagnostics.check import Check
+from rag.config.settings import Settings, is_address
+from rag.core.answers import Usage
+from rag.core.deadline import Deadline
+from rag.core.errors import DeadlineExceeded, ModelUnavailable
+from rag.core.records import Check
 from rag.diagnostics.doctor import processes
 from rag.diagnostics.doctor.check import Finding
 from rag.diagnostics.doctor.servers import OllamaServer, named
 from rag.diagnostics.doctor.site import megabytes
-from rag.errors import DeadlineExceeded, ModelUnavailable
 from rag.generators import Generator, open_generators
 from rag.generators.ollama import OllamaGenerator
 from rag.prompt import CHAT_TOKENS, MARK, RULES, Prompt, estimate_tokens, whole_tokens
-from rag.settings import Settings, is_address
-from rag.types import Usage
 from rag.writing.budget import fit
 from rag.writing.speed import Speed
 

@@ -14,8 +14,7 @@ from dotenv.parser import parse_stream
 from pydantic import AliasChoices, BaseModel
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource
 
-from rag.given import given
-from rag.settings import SWITCHES_FILE, Settings, shown
+from rag.config.settings import SWITCHES_FILE, Settings, given, shown
 
 ENV_FILE = Path(".env")
 OURS = ("HELP_", "AI_ASSISTANT_", "AI_ENABLE_", "AI_CACHE_", "AI_EMBEDDING_")
@@ -30,6 +29,14 @@ class Setting:
     name: str
     value: str
     origin: str
+
+
+def all_settings(settings: Settings) -> list[Setting]:
+    """Return the settings in force, the server's too, each with where it comes from."""
+    from rag.server.settings import load_server_settings
+
+    here = settings.data_dir
+    return [*settings_in_force(settings, here), *settings_in_force(load_server_settings(), here)]
 
 
 def settings_in_force(settings: BaseSettings, data_dir: Path) -> list[Setting]:

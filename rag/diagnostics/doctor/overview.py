@@ -8,18 +8,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from rag.diagnostics.check import Check
-from rag.diagnostics.doctor import all_settings
+from rag.config import states_of
+from rag.config.settings import Settings, is_address
+from rag.core.errors import MAKE
+from rag.core.records import Check
 from rag.diagnostics.doctor.check import Look, side_by_side
 from rag.diagnostics.doctor.model import ollama_check, wanted_models
-from rag.diagnostics.doctor.origins import Setting
+from rag.diagnostics.doctor.origins import Setting, all_settings
 from rag.diagnostics.doctor.servers import OllamaServer, elasticsearch_checks
 from rag.diagnostics.doctor.site import STORE_S, cache_checks, index_line
 from rag.diagnostics.tables import table
-from rag.settings import Settings, is_address
 from rag.stores import open_store
-from rag.stores.common import MAKE
-from rag.switches import states_of
 
 LIMIT_S = 5.0
 SHOWN = 60  # characters of a value

@@ -12,12 +12,12 @@ from typing import Any
 import orjson
 
 from rag.api import open_assistant
+from rag.config.settings import Settings
+from rag.core.errors import DatasetError
 from rag.diagnostics.sections import OnProgress
 from rag.diagnostics.streaming import own_questions
 from rag.diagnostics.tables import table
 from rag.diagnostics.timings import Timing, time_question
-from rag.errors import DatasetError
-from rag.settings import Settings
 from rag.stores import open_store
 
 QUESTIONS = 3

@@ -11,10 +11,10 @@ from typing import Any
 import httpx
 import orjson
 
-from rag.diagnostics.check import Check
+from rag.config.settings import Settings, is_address, shown
+from rag.core.errors import ModelUnavailable, SearchUnavailable
+from rag.core.records import Check
 from rag.diagnostics.doctor.check import failed
-from rag.errors import ModelUnavailable, SearchUnavailable
-from rag.settings import Settings, is_address, shown
 
 VERSION_S = 3.0
 TARGET_MS = 1_000.0  # an interface that takes longer is said to be slow

@@ -15,16 +15,16 @@ from contextlib import closing
 from pathlib import Path
 
 from rag.api import index_meta
-from rag.diagnostics.check import Check
+from rag.config.settings import Settings, is_address, load_settings, shown
+from rag.core.documents import IndexMeta, PageRecord, check_meta
+from rag.core.errors import MAKE, ConfigError, EncoderError
+from rag.core.protocols import Store
+from rag.core.records import Check
 from rag.diagnostics.doctor.check import failed
 from rag.diagnostics.doctor.origins import ENV_FILE, unread_lines, unread_names
 from rag.encoders import open_encoder
-from rag.errors import ConfigError, EncoderError
 from rag.generators import open_generators
-from rag.settings import Settings, is_address, load_settings, shown
 from rag.stores import INDEX_FILE, open_answer_store, open_store
-from rag.stores.common import MAKE, check_meta
-from rag.types import IndexMeta, PageRecord, Store
 
 PROBE_BYTES = 1_000_000
 LEAST_FREE_BYTES = 300_000_000  # and the index once more: a full rebuild writes beside the old one

@@ -9,16 +9,16 @@ from contextlib import aclosing
 
 from psutil import Process
 
-from rag.deadline import Deadline
+from rag.config.settings import Settings
+from rag.core.deadline import Deadline
+from rag.core.errors import DeadlineExceeded, HelpError, ModelUnavailable
 from rag.diagnostics.doctor import processes
 from rag.diagnostics.doctor.model import missing_models
 from rag.diagnostics.doctor.servers import OllamaServer
 from rag.diagnostics.repair.managers import Manager, manager_of, manager_to_start
 from rag.diagnostics.sections import OnProgress
-from rag.errors import DeadlineExceeded, HelpError, ModelUnavailable
 from rag.generators import open_generators
 from rag.prompt import MARK, RULES, Prompt
-from rag.settings import Settings
 
 PAUSE_S = 5.0  # between stop and start, as long as a server may take to let go of its memory
 STARTING_S = 10.0

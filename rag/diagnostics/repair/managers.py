@@ -15,9 +15,9 @@ from pathlib import Path
 
 from psutil import Process
 
+from rag.core.errors import HelpError
 from rag.diagnostics.doctor import processes
 from rag.diagnostics.doctor.servers import OllamaServer
-from rag.errors import HelpError
 
 COMMAND_S = 4.0  # a manager waits longer for a server that hangs: its process is killed then
 LOG = "ollama.log"

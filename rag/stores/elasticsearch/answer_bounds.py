@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rag.deadline import Deadline
+from rag.core.deadline import Deadline
 from rag.stores.elasticsearch.answer_documents import ANSWER, both, fresh, of_kind
 from rag.stores.elasticsearch.answer_index import AnswerIndex
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy
 import orjson
 
-from rag.cache.types import CLOCK_SKEW_S, CacheStats, Entry, Scope
+from rag.core.documents import Vectors
+from rag.core.records import CLOCK_SKEW_S, CachedAnswer, CacheStats, Scope
 from rag.stores.elasticsearch.schema import VECTOR_INDEX
-from rag.types import Vectors
 
 ANSWER = "answer"
 CLAIM = "claim"
@@ -91,7 +91,7 @@ def has_direction(vector: Vectors | None) -> bool:
     return vector is not None and bool(numpy.isfinite(vector).all() and vector.any())
 
 
-def entry_document(entry: Entry) -> dict[str, Any]:
+def entry_document(entry: CachedAnswer) -> dict[str, Any]:
     """Return an entry's document. Raises: TypeError for what JSON cannot hold."""
     body = {
         "question": entry.question,
@@ -120,12 +120,12 @@ def entry_document(entry: Entry) -> dict[str, Any]:
     return {**document, "bytes": len(orjson.dumps(body)) + length}
 
 
-def read_entry(key: str, source: Mapping[str, Any]) -> Entry:
+def read_entry(key: str, source: Mapping[str, Any]) -> CachedAnswer:
     """Return the entry of a document. Raises: KeyError, TypeError, ValueError when damaged."""
     body = source["entry"]
     if not (isinstance(body["asked"], dict) and isinstance(body["answer"], dict)):
         raise ValueError("not a JSON object")
-    return Entry(
+    return CachedAnswer(
         key=key,
         scope=Scope(**{name: source[name] for name in _SCOPE}),
         question=body["question"],

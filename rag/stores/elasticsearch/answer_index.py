@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from rag.deadline import Deadline
-from rag.errors import HelpError, IndexMissing, SearchUnavailable
+from rag.core.deadline import Deadline
+from rag.core.errors import HelpError, IndexMissing, SearchUnavailable
 from rag.stores.elasticsearch.answer_documents import (
     ANSWER,
     MAPPING,

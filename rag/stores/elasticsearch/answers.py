@@ -6,10 +6,11 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from rag.cache.types import CacheStats, Counted, Entry, Scope
-from rag.deadline import Deadline
-from rag.errors import IndexMissing, SearchUnavailable
-from rag.settings import Settings
+from rag.config.settings import Settings
+from rag.core.deadline import Deadline
+from rag.core.documents import Vectors
+from rag.core.errors import IndexMissing, SearchUnavailable
+from rag.core.records import CachedAnswer, CacheStats, Counted, Scope
 from rag.stores.elasticsearch import claims
 from rag.stores.elasticsearch.answer_bounds import evict
 from rag.stores.elasticsearch.answer_documents import (
@@ -34,7 +35,6 @@ from rag.stores.elasticsearch.answer_documents import (
 )
 from rag.stores.elasticsearch.answer_index import AnswerIndex, or_unavailable, unchanged
 from rag.stores.elasticsearch.client import Server
-from rag.types import Vectors
 
 Result = TypeVar("Result")
 logger = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class ElasticsearchAnswers:
         self._bounds = (settings.cache_max_entries, settings.cache_max_bytes)
         self._complained = False
 
-    def get(self, key: str, now: float, timeout_s: float) -> Entry | None:
+    def get(self, key: str, now: float, timeout_s: float) -> CachedAnswer | None:
         """Return the entry of a key if it has not expired and its pages stand unchanged."""
         deadline = Deadline(timeout_s)
         with or_unavailable():
@@ -61,7 +61,7 @@ class ElasticsearchAnswers:
 
     def candidates(
         self, scope: Scope, vector: Vectors, k: int, now: float, timeout_s: float
-    ) -> list[tuple[Entry, float]]:
+    ) -> list[tuple[CachedAnswer, float]]:
         """Return the k valid entries of a scope nearest by cosine."""
         if not has_direction(vector):
             return []
@@ -77,7 +77,7 @@ class ElasticsearchAnswers:
                     break
         return [(entry, cosines[entry.key]) for entry in valid][:k]
 
-    def put(self, entry: Entry, timeout_s: float) -> bool:
+    def put(self, entry: CachedAnswer, timeout_s: float) -> bool:
         """Keep an entry, unless its pages have changed meanwhile; then evict."""
         try:
             document = entry_document(entry)
@@ -96,7 +96,7 @@ class ElasticsearchAnswers:
 
         return self._quietly(write, timeout_s, False)
 
-    def touch(self, entry: Entry, kind: Counted, now: float, timeout_s: float) -> None:
+    def touch(self, entry: CachedAnswer, kind: Counted, now: float, timeout_s: float) -> None:
         """Count a hit on the entry and in the counters, in one request."""
         script = {**USED, "params": {"now": now}}
         used: list[Mapping[str, Any]] = [
@@ -165,7 +165,7 @@ class ElasticsearchAnswers:
             expired = self._index.delete(both(of_kind(ANSWER), but=fresh(now)), deadline)
             return expired + self._index.drop_changed(deadline)
 
-    def entries(self, limit: int, offset: int, timeout_s: float) -> list[Entry]:
+    def entries(self, limit: int, offset: int, timeout_s: float) -> list[CachedAnswer]:
         """Return entries, the last used first, expired ones too; the first 10,000 at most."""
         size = min(limit, MAX_WINDOW - offset)
         if size <= 0:
@@ -210,7 +210,9 @@ class ElasticsearchAnswers:
             return []
         return list(found["hits"]["hits"])
 
-    def _read(self, documents: Sequence[Mapping[str, Any]], deadline: Deadline) -> list[Entry]:
+    def _read(
+        self, documents: Sequence[Mapping[str, Any]], deadline: Deadline
+    ) -> list[CachedAnswer]:
         """Return documents as entries; those that are damaged are dropped."""
         entries = []
         for document in documents:
@@ -222,7 +224,7 @@ class ElasticsearchAnswers:
                 self._index.bulk([{"delete": {"_id": document["_id"]}}], deadline)
         return entries
 
-    def _valid(self, entries: Sequence[Entry], deadline: Deadline) -> list[Entry]:
+    def _valid(self, entries: Sequence[CachedAnswer], deadline: Deadline) -> list[CachedAnswer]:
         ties = {entry.key: (entry.pages, entry.chunks) for entry in entries}
         keys = unchanged(self._server, ties, deadline) if ties else set()
         return [entry for entry in entries if entry.key in keys]

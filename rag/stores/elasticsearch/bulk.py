@@ -11,15 +11,14 @@ from typing import Any
 import numpy
 import orjson
 
-from rag.errors import HelpError, SearchUnavailable
-from rag.stores.common import MAKE
+from rag.core.documents import Vectors
+from rag.core.errors import MAKE, HelpError, SearchUnavailable
 from rag.stores.elasticsearch.client import (
     METADATA_TIMEOUT_S,
     WRITE_TIMEOUT_S,
     Server,
     is_disk_full,
 )
-from rag.types import Vectors
 
 MAX_OPERATIONS = 500
 MAX_BYTES = 5_000_000

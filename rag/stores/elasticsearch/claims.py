@@ -7,8 +7,8 @@ from typing import Any
 
 from elasticsearch import ConflictError
 
-from rag.cache.types import CLOCK_SKEW_S
-from rag.deadline import Deadline
+from rag.core.deadline import Deadline
+from rag.core.records import CLOCK_SKEW_S
 from rag.stores.elasticsearch.answer_documents import CLAIM
 from rag.stores.elasticsearch.answer_index import AnswerIndex
 

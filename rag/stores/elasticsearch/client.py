@@ -18,10 +18,17 @@ from elasticsearch import (
 )
 from elasticsearch import ConnectionTimeout as Timeout
 
-from rag.deadline import Deadline
-from rag.errors import ConfigError, HelpError, IndexMismatch, IndexMissing, SearchUnavailable
-from rag.settings import Settings
-from rag.stores.common import MAKE, REBUILD
+from rag.config.settings import Settings
+from rag.core.deadline import Deadline
+from rag.core.errors import (
+    MAKE,
+    REBUILD,
+    ConfigError,
+    HelpError,
+    IndexMismatch,
+    IndexMissing,
+    SearchUnavailable,
+)
 
 METADATA_TIMEOUT_S = 5.0
 WRITE_TIMEOUT_S = 60.0

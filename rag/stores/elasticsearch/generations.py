@@ -14,13 +14,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from rag.errors import HelpError, IndexMismatch
-from rag.settings import Settings
-from rag.stores.common import MAKE, REBUILD, check_meta
+from rag.config.settings import Settings
+from rag.core.documents import IndexMeta, PageRecord, check_meta
+from rag.core.errors import MAKE, REBUILD, HelpError, IndexMismatch
 from rag.stores.elasticsearch.client import METADATA_TIMEOUT_S, WRITE_TIMEOUT_S, Server
 from rag.stores.elasticsearch.lock import BuildLock
 from rag.stores.elasticsearch.schema import index_settings, mapping, read_record
-from rag.types import IndexMeta, PageRecord
 
 NAMED = "%Y%m%dt%H%M%S"  # when a generation was begun, in its name
 
@@ -134,7 +133,7 @@ def previous(server: Server) -> list[str]:
 
 
 def rollback(server: Server) -> None:
-    """Publish the generation before the published one. See `rag.types.Store.rollback`."""
+    """Publish the generation before the published one. See `Store.rollback`."""
     lock = BuildLock(server)
     try:
         names = previous(server)

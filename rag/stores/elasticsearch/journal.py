@@ -7,10 +7,19 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from rag.deadline import Deadline
-from rag.errors import IndexMissing
-from rag.journal import Asked, Feedback, Of, Record, document, kind_of, read_document, written
-from rag.settings import Settings
+from rag.config.settings import Settings
+from rag.core.deadline import Deadline
+from rag.core.errors import IndexMissing
+from rag.core.records import (
+    Feedback,
+    JournalEntry,
+    Of,
+    Record,
+    document,
+    kind_of,
+    read_document,
+    written,
+)
 from rag.stores.elasticsearch.answer_documents import SETTINGS
 from rag.stores.elasticsearch.client import Server
 
@@ -58,9 +67,9 @@ class ElasticsearchJournal:
             self._made = False
             self._bulk(operations, deadline)
 
-    def asked(self, since: datetime, until: datetime, timeout_s: float) -> Iterator[Asked]:
+    def asked(self, since: datetime, until: datetime, timeout_s: float) -> Iterator[JournalEntry]:
         """Yield what was asked in a time, the earliest first."""
-        return self._read(Asked, "asked", since, until, timeout_s)
+        return self._read(JournalEntry, "asked", since, until, timeout_s)
 
     def feedback(self, since: datetime, until: datetime, timeout_s: float) -> Iterator[Feedback]:
         """Yield the feedback given in a time, the earliest first."""

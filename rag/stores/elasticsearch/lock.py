@@ -12,7 +12,7 @@ from typing import Any
 
 from elasticsearch import ConflictError
 
-from rag.errors import HelpError, IndexBusy
+from rag.core.errors import HelpError, IndexBusy
 from rag.stores.elasticsearch.client import METADATA_TIMEOUT_S, Server
 
 BEAT_S = 15.0

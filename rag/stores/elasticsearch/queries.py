@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from rag import analysis
+from rag.core.documents import Vectors
 from rag.stores.elasticsearch.schema import SPELLING, VECTOR
-from rag.types import Vectors
 
 MAX_RESULTS = 10_000
 MAX_WORDS = 128

@@ -14,7 +14,7 @@ from dataclasses import asdict
 from typing import Any
 
 from rag import analysis
-from rag.types import Action, Chunk, IndexMeta, PageRecord
+from rag.core.documents import Chunk, IndexMeta, PageRecord, ScreenLink
 
 VECTOR = "vector"
 QUESTION = "question"
@@ -159,7 +159,7 @@ def record_document(record: PageRecord) -> dict[str, Any]:
 def read_record(source: Mapping[str, Any]) -> PageRecord:
     """Return the record of a document."""
     values = dict(source["record"])
-    values["actions"] = tuple(Action(**action) for action in values["actions"])
+    values["actions"] = tuple(ScreenLink(**action) for action in values["actions"])
     for name in ("chunk_ids", "see_also", "questions"):
         values[name] = tuple(values[name])
     return PageRecord(**values)

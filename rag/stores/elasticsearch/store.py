@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy
 
-from rag.errors import IndexMissing
-from rag.settings import Settings
+from rag.config.settings import Settings
+from rag.core.documents import Chunk, IndexMeta, PageRecord, SearchLegs, Vectors
+from rag.core.errors import IndexMissing
+from rag.core.protocols import StoreWriter
 from rag.stores.elasticsearch import generations
 from rag.stores.elasticsearch.answer_index import drop_changed_answers
 from rag.stores.elasticsearch.client import METADATA_TIMEOUT_S, WRITE_TIMEOUT_S, Server
@@ -19,11 +21,10 @@ from rag.stores.elasticsearch.queries import (
     vector_search,
 )
 from rag.stores.elasticsearch.schema import VECTOR, read_chunk, read_record, record_id
-from rag.types import Chunk, IndexMeta, PageRecord, SearchLegs, StoreWriter, Vectors
 
 
 class ElasticsearchStore:
-    """Search the published generation. Safe to share between threads. See `rag.types.Store`."""
+    """Search the published generation. Safe to share between threads. See `Store`."""
 
     def __init__(self, settings: Settings) -> None:
         self._server = Server(settings)
@@ -62,14 +63,14 @@ class ElasticsearchStore:
         return ElasticsearchWriter(self._server, meta, full=full)
 
     def rollback(self) -> None:
-        """Publish the generation before the published one. See `rag.types.Store`."""
+        """Publish the generation before the published one. See `Store`."""
         generations.rollback(self._server)
         drop_changed_answers(self._server)
 
     def search(
         self, vector: Vectors | None, words: Sequence[str], k: int, timeout_s: float
     ) -> SearchLegs:
-        """Search by vector and by words in one request. See `rag.types.Store`.
+        """Search by vector and by words in one request. See `Store`.
 
         The words are searched with BM25F over all fields of a chunk. Vectors are compared
         exactly, but 300 or more equal ones at the end of the ranking may not stand by their ids.

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from rag.conversation.turns import EXPIRES_S, MOST_TURNS, Turn
-from rag.deadline import Deadline
-from rag.errors import IndexMissing, SearchUnavailable
-from rag.settings import Settings
-from rag.stores.common import conversation_key
+from rag.config.settings import Settings
+from rag.core.deadline import Deadline
+from rag.core.errors import IndexMissing, SearchUnavailable
+from rag.core.records import EXPIRES_S, MOST_TURNS, Turn, conversation_key
 from rag.stores.elasticsearch.answer_documents import SETTINGS
 from rag.stores.elasticsearch.client import Server
 

@@ -6,8 +6,8 @@ import contextlib
 import random
 from collections.abc import Sequence
 
-from rag.errors import HelpError
-from rag.stores.common import REBUILD, check_meta
+from rag.core.documents import Chunk, IndexMeta, PageRecord, Vectors, check_meta
+from rag.core.errors import REBUILD, HelpError
 from rag.stores.elasticsearch import generations
 from rag.stores.elasticsearch.answer_index import drop_changed_answers
 from rag.stores.elasticsearch.bulk import Bulk, packs_vectors
@@ -19,7 +19,6 @@ from rag.stores.elasticsearch.schema import (
     record_document,
     record_id,
 )
-from rag.types import Chunk, IndexMeta, PageRecord, Vectors
 
 SAMPLE = 20
 SAME_SCORE = 0.999
@@ -27,7 +26,7 @@ MERGE_TIMEOUT_S = 600.0
 
 
 class ElasticsearchWriter:
-    """Collect a run's changes in a generation that nobody reads; see `rag.types.StoreWriter`.
+    """Collect a run's changes in a generation that nobody reads; see `StoreWriter`.
 
     A run without changes creates nothing and publishes nothing, unless it is a full one.
     """

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rag.errors import SearchUnavailable
-from rag.stores.common import MAKE
+from rag.core.errors import MAKE, SearchUnavailable
 from rag.stores.sqlite.answer_rows import ANSWER_SCHEMA
 from rag.stores.sqlite.file import explained, read_meta
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy
 import orjson
 
-from rag.cache.types import CLOCK_SKEW_S, CacheStats, Entry, Scope
-from rag.types import Vectors
+from rag.core.documents import Vectors
+from rag.core.records import CLOCK_SKEW_S, CachedAnswer, CacheStats, Scope
 
 ANSWER_SCHEMA = (
     # a number is never given twice: those who hold vectors in memory ask for the ones above theirs
@@ -56,7 +56,7 @@ def drop_changed(connection: sqlite3.Connection) -> int:
     return connection.execute(f"DELETE FROM answers WHERE NOT ({UNCHANGED})").rowcount
 
 
-def entry_row(entry: Entry) -> tuple[Any, ...]:
+def entry_row(entry: CachedAnswer) -> tuple[Any, ...]:
     """Return an entry as the values of `COLUMNS`. Raises: TypeError for what JSON cannot hold."""
     texts = [
         orjson.dumps(value).decode()
@@ -80,14 +80,14 @@ def vector_bytes(vector: Vectors | None) -> bytes | None:
     return unit.astype(numpy.float32).tobytes()
 
 
-def read_entry(row: tuple[Any, ...]) -> Entry:
+def read_entry(row: tuple[Any, ...]) -> CachedAnswer:
     """Return the entry of a row of `READ_COLUMNS`. Raises: ValueError, TypeError when damaged."""
     *lasting, checksum, used_at, saved_ms, hits, pinned = row
     if _checksum(lasting) != checksum:
         raise ValueError("its checksum is another")
     key, fingerprint, lang, page, conversation, question, *texts, created_at, expires_at = lasting
     asked, answer, pages, chunks = (orjson.loads(text) for text in texts)
-    return Entry(
+    return CachedAnswer(
         key=key,
         scope=Scope(fingerprint, lang, page, conversation),
         question=question,

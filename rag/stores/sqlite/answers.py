@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 
 import orjson
 
-from rag.cache.types import CLOCK_SKEW_S, CacheStats, Counted, Entry, Scope
-from rag.errors import SearchUnavailable
+from rag.core.documents import Vectors
+from rag.core.errors import SearchUnavailable
+from rag.core.records import CLOCK_SKEW_S, CachedAnswer, CacheStats, Counted, Scope
 from rag.stores.sqlite.answer_file import AnswerFile
 from rag.stores.sqlite.answer_rows import (
     FRESH,
@@ -31,7 +32,6 @@ from rag.stores.sqlite.answer_rows import (
     write_uses,
 )
 from rag.stores.sqlite.nearest import Nearest
-from rag.types import Vectors
 
 WRITE_WAIT_S = 0.05
 MAX_USES = 1_000  # hits remembered while the file cannot be written
@@ -50,7 +50,7 @@ class SqliteAnswers:
         self._uses: deque[Use] = deque(maxlen=MAX_USES)
         self._complained = False
 
-    def get(self, key: str, now: float, timeout_s: float) -> Entry | None:
+    def get(self, key: str, now: float, timeout_s: float) -> CachedAnswer | None:
         """Return the entry of a key if it has not expired and its pages stand unchanged."""
         with self._file.reading(timeout_s) as connection:
             if connection is None:
@@ -61,7 +61,7 @@ class SqliteAnswers:
 
     def candidates(
         self, scope: Scope, vector: Vectors, k: int, now: float, timeout_s: float
-    ) -> list[tuple[Entry, float]]:
+    ) -> list[tuple[CachedAnswer, float]]:
         """Return the k valid entries of a scope nearest by cosine, ties to the older."""
         found: list[tuple[tuple[Any, ...], float]] = []
         with self._file.reading(timeout_s) as connection:
@@ -79,7 +79,7 @@ class SqliteAnswers:
         cosines = {row[0]: cosine for row, cosine in found}
         return [(e, cosines[e.key]) for e in self._read([row for row, _ in found])][:k]
 
-    def put(self, entry: Entry, timeout_s: float) -> bool:
+    def put(self, entry: CachedAnswer, timeout_s: float) -> bool:
         """Keep an entry, unless its pages have changed meanwhile; then evict."""
         try:
             row = entry_row(entry)
@@ -98,7 +98,7 @@ class SqliteAnswers:
         self._flush()
         return kept
 
-    def touch(self, entry: Entry, kind: Counted, now: float, timeout_s: float) -> None:
+    def touch(self, entry: CachedAnswer, kind: Counted, now: float, timeout_s: float) -> None:
         """Count a hit; while the file cannot be written, remember it for the next time."""
         self._uses.append((entry.key, kind, now, entry.saved_ms))
         self._flush()
@@ -158,7 +158,7 @@ class SqliteAnswers:
             old = connection.execute(f"DELETE FROM answers WHERE NOT {FRESH}", {"now": now})
             return old.rowcount + drop_changed(connection)
 
-    def entries(self, limit: int, offset: int, timeout_s: float) -> list[Entry]:
+    def entries(self, limit: int, offset: int, timeout_s: float) -> list[CachedAnswer]:
         """Return entries, the last used first, expired ones too."""
         sql = f"SELECT {READ_COLUMNS} FROM answers ORDER BY used_at DESC, number LIMIT ? OFFSET ?"
         with self._file.reading(timeout_s) as connection:
@@ -176,7 +176,7 @@ class SqliteAnswers:
         self._flush()
         self._file.close()
 
-    def _read(self, rows: Sequence[tuple[Any, ...]]) -> list[Entry]:
+    def _read(self, rows: Sequence[tuple[Any, ...]]) -> list[CachedAnswer]:
         """Return rows as entries; those that are damaged are dropped."""
         entries = []
         for row in rows:

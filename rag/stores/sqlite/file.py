@@ -12,8 +12,8 @@ from typing import Any
 import orjson
 
 from rag import analysis
-from rag.errors import IndexBusy, SearchUnavailable
-from rag.types import Action, Chunk, IndexMeta, PageRecord
+from rag.core.documents import Chunk, IndexMeta, PageRecord, ScreenLink
+from rag.core.errors import IndexBusy, SearchUnavailable
 
 SCHEMA = (
     "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
@@ -136,7 +136,7 @@ def read_record(row: tuple[Any, ...]) -> PageRecord:
         lang=lang,
         chunk_ids=tuple(orjson.loads(chunk_ids)),
         see_also=tuple(links["see_also"]),
-        actions=tuple(Action(**action) for action in links["actions"]),
+        actions=tuple(ScreenLink(**action) for action in links["actions"]),
         questions=tuple(links["questions"]),
     )
 

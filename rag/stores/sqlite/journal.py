@@ -10,8 +10,17 @@ from pathlib import Path
 
 import orjson
 
-from rag.errors import SearchUnavailable
-from rag.journal import Asked, Feedback, Of, Record, document, kind_of, read_document, written
+from rag.core.errors import SearchUnavailable
+from rag.core.records import (
+    Feedback,
+    JournalEntry,
+    Of,
+    Record,
+    document,
+    kind_of,
+    read_document,
+    written,
+)
 
 SCHEMA = (
     "CREATE TABLE IF NOT EXISTS records (kind TEXT NOT NULL, answer_id TEXT NOT NULL,"
@@ -44,9 +53,9 @@ class SqliteJournal:
                 connection.execute(statement)
             connection.executemany(WRITE, rows)
 
-    def asked(self, since: datetime, until: datetime, timeout_s: float) -> Iterator[Asked]:
+    def asked(self, since: datetime, until: datetime, timeout_s: float) -> Iterator[JournalEntry]:
         """Yield what was asked in a time, the earliest first."""
-        return self._read(Asked, "asked", since, until, timeout_s)
+        return self._read(JournalEntry, "asked", since, until, timeout_s)
 
     def feedback(self, since: datetime, until: datetime, timeout_s: float) -> Iterator[Feedback]:
         """Yield the feedback given in a time, the earliest first."""

@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterator, Sequence
 
 import numpy
 
-from rag.cache.types import Scope
-from rag.types import Vectors
+from rag.core.documents import Vectors
+from rag.core.records import Scope
 
 SPARE_ROWS = 1_000
 GONE = -1

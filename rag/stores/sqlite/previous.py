@@ -6,8 +6,7 @@ import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
 
-from rag.errors import HelpError
-from rag.stores.common import MAKE
+from rag.core.errors import MAKE, HelpError
 from rag.stores.sqlite.answer_rows import ANSWER_SCHEMA, drop_changed
 from rag.stores.sqlite.file import SCHEMA, TABLES, begin, connect, explained, read_value
 

@@ -14,7 +14,9 @@ import numpy
 from rapidfuzz.distance import OSA
 
 from rag import analysis
-from rag.errors import IndexMissing
+from rag.core.documents import Chunk, IndexMeta, PageRecord, SearchLegs, Vectors
+from rag.core.errors import IndexMissing
+from rag.core.protocols import StoreWriter
 from rag.stores.sqlite import previous
 from rag.stores.sqlite.file import (
     CHUNK_COLUMNS,
@@ -28,7 +30,6 @@ from rag.stores.sqlite.file import (
     state,
 )
 from rag.stores.sqlite.writer import SqliteWriter
-from rag.types import Chunk, IndexMeta, PageRecord, SearchLegs, StoreWriter, Vectors
 
 ID_BATCH = 500
 BUSY_S = 5.0
@@ -87,7 +88,7 @@ class SqliteStore:
         return SqliteWriter(self._path, meta, full=full)
 
     def rollback(self) -> None:
-        """Exchange the index and the generation before it. See `rag.types.Store`."""
+        """Exchange the index and the generation before it. See `Store`."""
         previous.rollback(self._path)
 
     def search(

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import orjson
 
-from rag.conversation.turns import EXPIRES_S, MOST_TURNS, Turn
-from rag.errors import SearchUnavailable
-from rag.stores.common import conversation_key
+from rag.core.errors import SearchUnavailable
+from rag.core.records import EXPIRES_S, MOST_TURNS, Turn, conversation_key
 
 SCHEMA = (
     "CREATE TABLE IF NOT EXISTS turns (number INTEGER PRIMARY KEY AUTOINCREMENT,"

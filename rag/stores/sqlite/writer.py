@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy
 
 from rag import analysis
-from rag.errors import HelpError
-from rag.stores.common import check_meta
+from rag.core.documents import Chunk, IndexMeta, PageRecord, Vectors, check_meta
+from rag.core.errors import HelpError
 from rag.stores.sqlite.answer_rows import ANSWER_SCHEMA, drop_changed
 from rag.stores.sqlite.file import (
     CHUNK_COLUMNS,
@@ -27,7 +27,6 @@ from rag.stores.sqlite.file import (
     spellings,
 )
 from rag.stores.sqlite.previous import remember
-from rag.types import Chunk, IndexMeta, PageRecord, Vectors
 
 
 class SqliteWriter:

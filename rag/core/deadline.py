@@ -1,4 +1,4 @@
-"""One deadline a question, made at the edge and passed down."""
+"""One deadline a question, made at the edge and passed down; what makes it late is left alone."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from typing import TypeAlias, TypeVar
 Result = TypeVar("Result")
 Inbox: TypeAlias = "SimpleQueue[Callable[[], None]]"
 IDLE_S = 1.0
+SLOW_S = 0.5  # a failure that comes sooner costs nobody anything: no rest is needed
+REST_S = 5.0
+WINDOW_S = 30.0  # failures further apart are not one
 
 
 class Deadline:
@@ -139,3 +142,76 @@ class _Threads:
 _threads = _Threads()
 if hasattr(os, "register_at_fork"):  # not on Windows
     os.register_at_fork(after_in_child=_threads.forget)
+
+
+class CircuitBreaker:
+    """Open after slow failures, let one call through when the rest is over, close when it works.
+
+    Safe to share between threads.
+    """
+
+    def __init__(self, failures: int = 2, rest_s: float = REST_S, slow_s: float = SLOW_S) -> None:
+        self._failures = failures
+        self._rest_s = rest_s
+        self._slow_s = slow_s
+        self._lock = threading.Lock()
+        self._failed_at: list[float] = []
+        self._open_until: float | None = None
+
+    def allows(self) -> bool:
+        """Say whether to call now. While open, one caller is let through each time a rest ends."""
+        with self._lock:
+            now = time.monotonic()
+            if self._open_until is None:
+                return True
+            if now < self._open_until:
+                return False
+            self._open_until = now + self._rest_s
+            return True
+
+    def succeeded(self) -> None:
+        """Close."""
+        with self._lock:
+            self._open_until = None
+            self._failed_at.clear()
+
+    def failed(self, took_s: float) -> None:
+        """Note a failure; open when enough of them took long lately."""
+        if took_s < self._slow_s:
+            return
+        with self._lock:
+            now = time.monotonic()
+            self._failed_at = [at for at in self._failed_at if now - at < WINDOW_S] + [now]
+            if len(self._failed_at) >= self._failures or self._open_until is not None:
+                self._open_until = now + self._rest_s
+
+
+class Guarded:
+    """Call what is slow at times from an event loop; it is left alone for a while after it was.
+
+    ``faults`` are what it may raise besides; ``on_fault`` hears of each, and of every TimeoutError.
+    """
+
+    def __init__(
+        self,
+        breaker: CircuitBreaker,
+        faults: tuple[type[Exception], ...] = (),
+        on_fault: Callable[[Exception, float], None] = lambda error, limit_s: None,
+    ) -> None:
+        self._breaker = breaker
+        self._faults: tuple[type[Exception], ...] = (*faults, TimeoutError)
+        self._on_fault = on_fault
+
+    async def call(self, ask: Callable[[], Result], otherwise: Result, limit_s: float) -> Result:
+        """Return what a blocking call returns; ``otherwise`` when it fails, is late or rests."""
+        if not self._breaker.allows():
+            return otherwise
+        clock = Deadline(limit_s)
+        try:
+            result = await bounded(ask, limit_s)
+        except self._faults as error:
+            self._breaker.failed(clock.spent_s())
+            self._on_fault(error, limit_s)
+            return otherwise
+        self._breaker.succeeded()
+        return result

@@ -18,6 +18,9 @@ HelpError                    base: the message says what, where, and the command
 
 from __future__ import annotations
 
+MAKE = "python cli.py index corpus/"
+REBUILD = "python cli.py index --full corpus/"
+
 
 def needs_extra(what: str, extra: str) -> str:
     """Return the message for an optional package that is missing, with what installs it."""
