@@ -28,15 +28,15 @@ from pydantic_settings import BaseSettings
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from cli import main as cli
 from rag.config.settings import Settings
 from rag.server.settings import ServerSettings
+from souffleur.cli import main as cli
 
 ROOT = Path(__file__).resolve().parent.parent
 MARK = re.compile(r"(<!-- run(?:, first (\d+) lines)? -->\n```console\n)(.*?)(```)", re.DOTALL)
 # what depends on the encoder or on the machine
 VARYING = re.compile(r"\d+\.\d+|\d+(?= (?:chunks|written|unchanged)\b)")
-OURS = ("rag", "indexer", "commands")
+OURS = ("rag", "indexer", "souffleur")
 OUR_SETTINGS = ("AI_", "ELASTICSEARCH_", "HELP_", "OLLAMA_", "OPENAI_")
 NOTE = "<!-- Made by docs/generate.py: change the code, then run `make docs`. -->\n"
 SHOWN = 'python cli.py ask --no-llm "Comment créer un client ?"'

@@ -5,7 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from cli import main
+from souffleur.cli import main
 
 if __name__ == "__main__":
     main(["doctor", *sys.argv[1:]])

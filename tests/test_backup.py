@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-import cli
 from rag.config.settings import load_settings
+from souffleur import cli
 from tests.contract.answers import settle
 from tests.pages import PAGES, write_pages
 

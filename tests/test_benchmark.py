@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-import cli
 from rag.config.settings import Settings
 from rag.core.documents import PageRecord
 from rag.diagnostics.benchmark import benchmark
 from rag.diagnostics.streaming import own_questions
 from rag.diagnostics.timings import spread
+from souffleur import cli
 from tests.commands import ROOT
 from tests.office import FAST, serving
 from tests.pages import write_pages

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-import cli
 from rag.config.settings import SWITCHES_FILE, Settings
+from souffleur import cli
 from tests.asking import QUESTION, SENTENCE, WRITES, Site, open_site
 from tests.commands import CLI, souffleur
 from tests.pages import PAGES

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-import cli
 from rag.config.settings import Settings
 from rag.diagnostics import cache_benchmark
+from souffleur import cli
 from tests.services import request
 
 QUANTILES = ["p50", "p95", "p99", "max"]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-import cli
+from souffleur import cli
 from tests.commands import CLI, souffleur
 from tests.pages import PAGES, write_pages
 from tests.scripted import END, HEAD, ScriptedServer, line, unused_url

@@ -15,12 +15,12 @@ import psutil
 import pytest
 from click.testing import CliRunner, Result
 
-import cli
 from rag.core.errors import ModelUnavailable
 from rag.core.records import Check
 from rag.diagnostics.doctor.check import side_by_side
 from rag.diagnostics.doctor.model import memory_check
 from rag.diagnostics.doctor.servers import OllamaServer
+from souffleur import cli
 from tests.commands import CLI, ROOT, souffleur
 from tests.office import FAST, serving
 from tests.pages import write_pages

@@ -200,7 +200,7 @@ def test_a_missing_package_is_told_with_the_command_that_installs_it(folder):
         "import importlib.util, sys\n"
         "sys.argv = ['cli.py', 'mcp']\n"
         "sys.modules['mcp'] = None\n"  # as Python itself marks what cannot be imported
-        "import cli; cli.main()"
+        "from souffleur import cli; cli.main()"
     )
     done = subprocess.run(
         [sys.executable, "-c", script],

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-import cli
 from rag import generate_embedding
 from rag.diagnostics.datasets import Question
 from rag.diagnostics.embedding_benchmark import ndcg
+from souffleur import cli
 from tests.pages import write_pages
 
 LINE = re.compile(r"\[DEBUG\] \S+ \S+ [\w.]+ - Embedding généré en \d+\.\d{3}s")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-import cli
+from souffleur import cli
 from tests.pages import write_pages
 from tests.scripted import unused_url
 

@@ -74,5 +74,5 @@ def _load() -> float | None:
 
 def _version() -> str:
     with suppress(metadata.PackageNotFoundError):
-        return metadata.version("souffleur")
+        return metadata.version("souffleur-help")
     return "unknown"

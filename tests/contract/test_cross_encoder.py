@@ -214,7 +214,7 @@ def test_the_setting_reaches_the_command_line(pages: Path, model: str) -> None:
 def test_a_missing_extra_is_explained_by_the_command_that_installs_it() -> None:
     program = (
         "import sys; sys.modules['sentence_transformers'] = None\n"
-        "import cli; cli.main(['search', 'client'])"
+        "from souffleur import cli; cli.main(['search', 'client'])"
     )
     done = subprocess.run(
         [sys.executable, "-c", program],

@@ -268,7 +268,8 @@ def test_a_missing_extra_is_explained_by_the_command_that_installs_it(
     module: str, model: str, extra: str
 ) -> None:
     program = (
-        f"import sys; sys.modules[{module!r}] = None\nimport cli; cli.main(['search', 'client'])"
+        f"import sys; sys.modules[{module!r}] = None\n"
+        "from souffleur import cli; cli.main(['search', 'client'])"
     )
     done = subprocess.run(
         [sys.executable, "-c", program],

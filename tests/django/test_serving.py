@@ -14,9 +14,9 @@ from websockets.exceptions import InvalidStatus
 
 from bench.office_server import Machine
 from rag.config.settings import Settings
-from rag.copying import EVER
 from rag.core.records import JournalEntry
 from rag.journaling import recorded
+from souffleur.backup import EVER
 from tests import office
 from tests.django.project import asgi
 from tests.scripted import wait_until

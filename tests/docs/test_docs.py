@@ -16,9 +16,9 @@ from types import ModuleType
 import click
 import pytest
 
-import cli
 from rag.config.settings import Settings
 from rag.core import errors
+from souffleur import cli
 
 ROOT = Path(__file__).parent.parent.parent
 GUIDE = (ROOT / "docs" / "guide.fr.md").read_text("utf-8")
@@ -118,7 +118,7 @@ def test_every_error_is_in_the_operators_guide(name):
 
 
 def test_the_guides_messages_are_those_of_the_code():
-    folders = ("rag", "indexer", "commands")
+    folders = ("rag", "indexer", "souffleur")
     sources = [path for folder in folders for path in ROOT.glob(f"{folder}/**/*.py")]
     code = "\n".join(path.read_text("utf-8") for path in sources)
     code = re.sub(r'"\s*f?"', "", code)  # texts that go on in the next line

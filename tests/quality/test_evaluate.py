@@ -5,13 +5,13 @@ import orjson
 import pytest
 from click.testing import CliRunner
 
-import cli
 from indexer.loader import find_pages, load_page, read_page
 from indexer.memory import index_pages
 from rag.config.settings import load_settings
 from rag.core.documents import Block, Page
 from rag.encoders import bundled_encoder
 from rag.stores import PREFIX, throwaway_store
+from souffleur import cli
 from tests.services import request
 
 QUESTIONS = "tests/quality/questions.jsonl"

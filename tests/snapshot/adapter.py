@@ -17,7 +17,6 @@ import click
 import orjson
 
 import cli
-from commands.output import hit_row
 from indexer.chunker import chunk_page
 from indexer.loader import find_pages, hash_page, read_page
 from indexer.parsers import parse_page
@@ -43,6 +42,7 @@ from rag.server.settings import ServerSettings
 from rag.server.wording import DETAILS, detail
 from rag.stores import open_answer_store, open_journal_store, open_store, open_turn_store
 from rag.stores.elasticsearch import answer_documents, journal, schema, turns
+from souffleur.cli.output import hit_row
 
 LANGUAGES = ("fr", "en")
 PATIENT_S = 60.0  # nothing is late on a busy machine

@@ -8,13 +8,13 @@ import pytest
 from click.testing import CliRunner
 from rapidfuzz.distance import OSA
 
-import cli
 from rag.config.settings import load_settings
 from rag.diagnostics.datasets import Question
 from rag.diagnostics.misspelling import misspelt
 from rag.diagnostics.refusals import Verdict, calibration, refusals
 from rag.diagnostics.significance import confidence_intervals, randomisation_test
 from rag.stores import PREFIX, throwaway_store
+from souffleur import cli
 
 PAGES = {
     "annuler.md": ("Annuler une commande", "Pour annuler une commande, ouvrez la commande."),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ai_assistant.management.souffleur import SouffleurCommand
-from commands.benchmark import benchmark
+from souffleur.cli.quality import benchmark
 
 
 class Command(SouffleurCommand):

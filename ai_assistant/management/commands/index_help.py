@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ai_assistant.management.souffleur import SouffleurCommand
-from commands.index import index
+from souffleur.cli.index import index
 
 
 class Command(SouffleurCommand):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ai_assistant.management.souffleur import SouffleurCommand
-from commands.optimize import optimize
+from souffleur.cli.quality import optimize
 
 
 class Command(SouffleurCommand):

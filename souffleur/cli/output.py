@@ -11,6 +11,16 @@ import click
 FOUND_NOTHING, FAILED, SKIPPED = 1, 2, 3  # exit codes
 
 
+class FilePath(click.Path):
+    """Read a path of the command line as a `Path`, whose module `--help` does not load."""
+
+    def coerce_path_result(self, value: Any) -> Any:
+        """Return the `Path`."""
+        from pathlib import Path
+
+        return Path(value)
+
+
 def print_json(value: Any) -> None:
     """Print a value or dataclass as indented JSON."""
     import orjson
