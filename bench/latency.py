@@ -41,6 +41,7 @@ from rag.diagnostics.machine import machine
 from rag.diagnostics.streaming import Bench, open_bench, unload
 from rag.diagnostics.timings import Timing, spread, summarise, time_question
 from rag.encoders import bundled_encoder
+from rag.question import read_question
 from rag.retriever import Retriever
 from rag.stores import open_store
 
@@ -111,7 +112,7 @@ def choose(known: Sequence[Question], retriever: Retriever, count: int) -> tuple
     for question in answered:
         if len(chosen) == count:
             break
-        if gate.answers(retriever.retrieve(question).evidence):
+        if gate.answers(retriever.retrieve(read_question(question)).evidence):
             chosen.append(question)
         else:
             refused += 1
@@ -166,7 +167,7 @@ def _row(timing: Timing, generation: Generation) -> dict[str, Any]:
 async def _plain(bench: Bench, questions: Sequence[str]) -> dict[str, Any]:
     settings, answers = bench.settings, []
     for number, question in enumerate(questions, 1):
-        hits = bench.retriever.retrieve(question).hits
+        hits = bench.retriever.retrieve(read_question(question)).hits
         answers.append(await ask_plainly(settings.ollama_url, settings.model, question, hits))
         _tell(number, len(questions))
     ended = [answer for answer in answers if answer.prompt_tokens]

@@ -53,6 +53,7 @@ from rag.diagnostics.machine import machine
 from rag.diagnostics.timings import since_ms, spread
 from rag.encoders import bundled_encoder
 from rag.prompt import Prompt, whole_tokens
+from rag.question import read_question
 from rag.retriever import Retrieval, Retriever
 from rag.stores.sqlite import SqliteStore
 from rag.writing.speed import SpeedBook
@@ -86,7 +87,10 @@ class Pages:
             random.Random(SEED).shuffle(asked)
             asked = asked[:most]
             retriever = open_retriever(Settings(), store)
-            found = {question: retriever.retrieve(question, timeout_s=60.0) for question in asked}
+            found = {
+                question: retriever.retrieve(read_question(question), timeout_s=60.0)
+                for question in asked
+            }
             store.close()
         return cls(chunks, records, found)
 
@@ -265,10 +269,10 @@ def _retrievals(pages: Pages, encoder: Remembered, asks: int) -> Iterator[float]
     retriever = Retriever(store, encoder, None, None, store.about)  # type: ignore[arg-type]
     asked = list(pages.found)
     for question in asked:
-        retriever.retrieve(question)
+        retriever.retrieve(read_question(question))
     for question in asked[:asks]:
         start = time.perf_counter()
-        retriever.retrieve(question)
+        retriever.retrieve(read_question(question))
         yield since_ms(start)
 
 

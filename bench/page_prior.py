@@ -33,6 +33,7 @@ from rag.api import open_retriever
 from rag.config.settings import Settings
 from rag.diagnostics.significance import confidence_intervals
 from rag.encoders import bundled_encoder
+from rag.question import read_question
 from rag.retriever import PAGE_PRIOR, Retriever
 from rag.stores.sqlite import SqliteStore
 
@@ -83,7 +84,7 @@ def cases(retriever: Retriever, pages: Sequence[str]) -> Iterator[Case]:
 
 def page_scores(retriever: Retriever, question: str) -> dict[str, float]:
     """Return the score of each page's best chunk, best first, without a prior."""
-    hits = retriever.retrieve(question, EVERY_PAGE, timeout_s=TIMEOUT_S).hits
+    hits = retriever.retrieve(read_question(question), EVERY_PAGE, timeout_s=TIMEOUT_S).hits
     scores: dict[str, float] = {}
     for hit in hits:
         scores.setdefault(hit.chunk.page, hit.score)

@@ -28,6 +28,7 @@ from indexer import pipeline
 from rag.api import open_retriever
 from rag.config.settings import Settings
 from rag.encoders import bundled_encoder
+from rag.question import read_question
 from rag.stores.sqlite import SqliteStore
 
 MOST_QUESTIONS = 500
@@ -72,7 +73,7 @@ def asking(store: SqliteStore, questions: list[str]) -> None:
     for count in (False, True):
         taken.clear()
         for question in questions:
-            retriever.retrieve(question)
+            retriever.retrieve(read_question(question))
         if count:
             for step, times in taken.items():
                 slow = statistics.quantiles(times, n=20)[-1]

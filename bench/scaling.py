@@ -27,6 +27,7 @@ from rag.core.documents import Chunk, PageRecord
 from rag.core.protocols import Store
 from rag.diagnostics.machine import machine
 from rag.encoders import bundled_encoder
+from rag.question import read_question
 from rag.stores import open_store, throwaway_settings
 
 PAGES = Path(__file__).parent.parent / "corpus"
@@ -157,7 +158,7 @@ def _words() -> list[str]:
 
 def _search_ms(retriever: object, question: str) -> float:
     start = time.monotonic()
-    retriever.retrieve(question, 5, timeout_s=TIMEOUT_S)  # type: ignore[attr-defined]
+    retriever.retrieve(read_question(question), 5, timeout_s=TIMEOUT_S)  # type: ignore[attr-defined]
     return (time.monotonic() - start) * 1000
 
 

@@ -25,7 +25,6 @@ class Context:
     when the search was through.
     """
 
-    lang: str
     retrieval: Retrieval
     retrieved: tuple[Source, ...]
     pages: dict[str, PageRecord]
@@ -66,15 +65,16 @@ def extract_answer(
     ``degraded`` False: the model answered, but not from the pages.
     """
     shown = sources_of([context.extract.hit])
-    said = messages.message(reason, context.lang)
+    said = messages.message(reason, context.retrieval.question.language)
     written = written or Written()
     text = context.extract.text
     return _answer(context, text, shown, written, degraded=degraded, reason=said)
 
 
-def nothing_found(retrieval: Retrieval, lang: str, deadline: Deadline) -> Answer:
+def nothing_found(retrieval: Retrieval, deadline: Deadline) -> Answer:
     """Return the answer that says that the pages do not answer, with the nearest titles."""
     nearest = list(dict.fromkeys(hit.chunk.title for hit in retrieval.hits))[:NEAREST_TITLES]
+    lang = retrieval.question.language
     lines = [messages.message("nothing", lang)]
     if nearest:
         lines += [messages.message("nearest", lang), *(f"- {title}" for title in nearest)]

@@ -19,6 +19,7 @@ from rag.core.protocols import Encoder, Store
 from rag.cross_encoder import CrossEncoderReader
 from rag.encoders import bundled_encoder, open_encoder
 from rag.generators import open_generators
+from rag.question import read_question
 from rag.reranker import Reranker
 from rag.retriever import EMBEDDED_LINE, Retriever
 from rag.stores import open_answer_store, open_store
@@ -51,8 +52,8 @@ def get_similar_chunks(question: str, texts: Sequence[str] | None = None, k: int
     settings = load_settings()
     if texts is not None:
         return _rank_texts(question, texts, k, _encoder(settings))
-    hits = _retriever(settings).retrieve(question, k, timeout_s=settings.timeout_s).hits
-    return list(hits)
+    found = _retriever(settings).retrieve(read_question(question), k, timeout_s=settings.timeout_s)
+    return list(found.hits)
 
 
 def generate_embedding(text: str) -> Vectors:

@@ -7,7 +7,7 @@ are renderings of it.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -16,14 +16,16 @@ from rag.answers import Context, extract_answer, nothing_found, sources_of, unse
 from rag.cache.answers import Request
 from rag.cache.flight import Flight
 from rag.checking.passages import WordEncoder
-from rag.conversation import SharedConversations, Turn, contextual_question, conversation_language
+from rag.conversation import SharedConversations
 from rag.core.answers import Answer, AnswerEvent, CompleteEvent, SourcesEvent
 from rag.core.deadline import Deadline
 from rag.core.documents import Hit
 from rag.core.errors import HelpError, SearchUnavailable
 from rag.core.protocols import Store
+from rag.core.records import Turn
 from rag.extraction.extract import extract_answer as extract_from
 from rag.prompt import Draft
+from rag.question import read_question
 from rag.retriever import Retrieval, Retriever, check_length
 from rag.search import Search
 from rag.writing.once import Writing, replayed, write_once
@@ -95,15 +97,18 @@ class Assistant:
         check_length(question)
         deadline = Deadline(self._timeout_s)
         turns = await self._conversations.turns(conversation_id)
-        lang = conversation_language(question, turns)
+        read = read_question(question, turns)
+        lang = read.language
         if not question.strip():
             yield CompleteEvent(Answer(messages.message("empty", lang), answered=False), lang)
             return
-        request = _request(question, lang, page, k, turns)
+        if read.follows:  # it stays near the last answer's page
+            page = page or next(iter(turns[-1].pages), "")
+        request = Request(read, page or "", k)
         pages: tuple[str, ...] = ()
         self._running[deadline] = conversation_id
         try:
-            async with aclosing(self._events(request, question, deadline)) as events:
+            async with aclosing(self._events(request, deadline)) as events:
                 async for event in events:
                     if not isinstance(event, CompleteEvent):
                         yield event
@@ -112,7 +117,7 @@ class Assistant:
                     yield CompleteEvent(event.answer, lang)
         finally:  # a follow-up may come after an answer that was stopped
             del self._running[deadline]
-            turn = Turn(question, request.question, pages)
+            turn = Turn(question, read.standalone, pages)
             await self._conversations.add(conversation_id, turn)
 
     def cut_short(self, conversation_id: str | None = None) -> None:
@@ -144,7 +149,7 @@ class Assistant:
             await self._writer.close()
 
     async def _events(
-        self, request: Request, question: str, deadline: Deadline
+        self, request: Request, deadline: Deadline
     ) -> AsyncGenerator[AnswerEvent, None]:
         """Yield a kept answer's events, or those of a new one."""
         kept = await self._flight.find(request, deadline, self._with_living_links)
@@ -160,7 +165,7 @@ class Assistant:
             context = await self._context(request, deadline)
         except SearchUnavailable as error:
             logger.warning("%s", error)
-            yield CompleteEvent(unsearched(request.lang, deadline))
+            yield CompleteEvent(unsearched(request.question.language, deadline))
             return
         if isinstance(context, Answer):
             yield CompleteEvent(context)
@@ -169,8 +174,7 @@ class Assistant:
         if self._writer is None:
             yield CompleteEvent(extract_answer(context, "off"))
             return
-        searched = context.retrieval.question
-        draft = Draft(question, _read_hits(context), request.lang, request.conversation, searched)
+        draft = Draft(context.retrieval.question, _read_hits(context))
         transcript = Transcript(context, self._encoder)
         events = write_once(self._writer, self._flight, request, draft, transcript)
         async with aclosing(events):
@@ -184,14 +188,11 @@ class Assistant:
         found = await self._search.find(request.question, page, request.k, deadline, _answers)
         retrieval = found.retrieval
         if not _answers(retrieval):
-            return nothing_found(retrieval, request.lang, deadline)
-        asked = retrieval.question or request.question
-        extract = extract_from(asked, retrieval.hits, found.chunks)
+            return nothing_found(retrieval, deadline)
+        extract = extract_from(retrieval.question, retrieval.hits, found.chunks)
         search_ms = _spent_ms(deadline)
         retrieved = sources_of(retrieval.hits)
-        return Context(
-            request.lang, retrieval, retrieved, found.pages, extract, deadline, search_ms, cache_ms
-        )
+        return Context(retrieval, retrieved, found.pages, extract, deadline, search_ms, cache_ms)
 
     def _with_living_links(self, answer: Answer, timeout_s: float) -> Answer:
         """Return a kept answer without what it would name of pages that are gone since."""
@@ -221,13 +222,3 @@ def _read_hits(context: Context) -> tuple[Hit, ...]:
     best, hits = context.extract.hit, context.retrieval.hits
     others = [hit for hit in hits if hit.chunk.id != best.chunk.id]
     return (best, *others)[: len(hits)]
-
-
-def _request(question: str, lang: str, page: str | None, k: int, turns: Sequence[Turn]) -> Request:
-    """Return what to look up: a follow-up is made whole, and stays near the last answer's page."""
-    contextual = contextual_question(question, turns, lang)
-    if contextual == question:
-        return Request(question, lang, page or "", k=k)
-    last = turns[-1]
-    near = page or next(iter(last.pages), "")
-    return Request(contextual, lang, near, last.contextual, k)

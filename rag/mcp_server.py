@@ -24,6 +24,7 @@ from rag.core.deadline import bounded
 from rag.core.documents import Hit
 from rag.core.errors import ConfigError, HelpError
 from rag.desk import HelpDesk, Served
+from rag.question import read_question
 from rag.retriever import LONGEST_QUESTION, Retriever
 from rag.stores import open_store
 
@@ -100,8 +101,9 @@ def make_server(desk: HelpDesk, retriever: Retriever) -> MCPServer[object]:
     ) -> Found:
         """Find the passages of the help pages that are nearest to a query, best first."""
         limit_s = desk.settings.timeout_s
+        asked = read_question(query)
         retrieval = await _told(
-            lambda: bounded(lambda: retriever.retrieve(query, k, timeout_s=limit_s), limit_s)
+            lambda: bounded(lambda: retriever.retrieve(asked, k, timeout_s=limit_s), limit_s)
         )
         return Found(passages=[_passage(hit) for hit in retrieval.hits])
 

@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from rag.core.documents import Chunk, Hit
 from rag.extraction.condense import condense
+from rag.question import Question
 
 REFUSAL = "L'aide ne le dit pas."
 RULES = f"""Vous êtes l'assistant d'aide d'un logiciel. Répondez à la question avec les passages \
@@ -41,17 +42,10 @@ MARK = "".join(secrets.choice("bcdfghjkmnpqrtvwxz") for _ in range(6))
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """Hold what an answer is to be written from; ``previous`` is what a follow-up follows.
+    """Hold what an answer is to be written from: the question, mended, and what was found."""
 
-    ``searched`` is the question as it was searched, whole and with its spelling mended; empty: as
-    it was asked.
-    """
-
-    question: str
+    question: Question
     hits: tuple[Hit, ...]
-    lang: str = "fr"
-    previous: str = ""
-    searched: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,11 +137,12 @@ def neutralise(text: str) -> str:
 
 
 def _asked(draft: Draft, answer_tokens: int) -> list[str]:
-    previous = f"Question précédente : {_line(draft.previous)}" if draft.previous else ""
-    hints = ["Answer in English."] * (draft.lang == "en")
+    question = draft.question
+    previous = f"Question précédente : {_line(question.follows)}" if question.follows else ""
+    hints = ["Answer in English."] * (question.language == "en")
     if answer_tokens < SHORT_ANSWER:
-        hints.append("In one sentence." if draft.lang == "en" else "En une phrase.")
-    asked = f"Question : {_line(draft.question)}"
+        hints.append("In one sentence." if question.language == "en" else "En une phrase.")
+    asked = f"Question : {_line(question.raw)}"
     return [part for part in (previous, " ".join(hints), asked) if part]
 
 
@@ -189,7 +184,7 @@ def _fitting(hit: Hit, draft: Draft, tokens: int) -> str:
     label = chunk.headings[-1] if chunk.headings else chunk.title
     longest = int((tokens - estimate_tokens(f"[9] {label} : \n")) * CHARACTERS_PER_TOKEN)
     while longest > 0:
-        text = condense(chunk.text, draft.searched or draft.question, chunk.lang, longest)
+        text = condense(chunk.text, draft.question, chunk.lang, longest)
         passage = _fenced(f"{label} : {text}")
         if estimate_tokens(f"[9] {passage}\n") <= tokens:
             return passage

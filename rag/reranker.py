@@ -21,6 +21,7 @@ import numpy
 from numpy.typing import NDArray
 
 from rag.core.documents import Chunk, Vectors
+from rag.question import Question
 
 if TYPE_CHECKING:
     from rag.encoders.static import StaticEncoder
@@ -58,11 +59,11 @@ class Reranker:
         self._readings: dict[str, Reading] = {}
 
     def features(
-        self, question: str, weights: Mapping[str, float], chunks: Sequence[Chunk]
+        self, question: Question, weights: Mapping[str, float], chunks: Sequence[Chunk]
     ) -> Features:
         """Return the features of each chunk; ``weights`` are the question's words and their idf."""
         readings = [self._reading(chunk) for chunk in chunks]
-        asked = self._encoder.encode_queries([question])[0]
+        asked = question.vector(self._encoder)
         headings = [
             (reading.headings.astype(numpy.float32) @ asked).max()
             if len(reading.headings)

@@ -20,6 +20,7 @@ from rag.core.documents import Chunk, Hit, IndexMeta, SearchLegs, Vectors, check
 from rag.core.errors import EncoderError, IndexMismatch, QuestionRefused
 from rag.core.protocols import Encoder, Lexicon, Store
 from rag.cross_encoder import CrossEncoderReader
+from rag.question import Question
 from rag.reranker import Reranker, rescore
 
 CANDIDATES = 100  # of each leg
@@ -27,7 +28,6 @@ RERANKED = 80  # of both, fused
 CROSS_READ = 20  # of those, by the optional cross-encoder
 CHUNKS_KEPT = 2_000  # whose stems are remembered: some 4 KB each
 MOST_CHUNKS_A_PAGE = 2
-MOST_WORDS = 128  # of a question
 LONGEST_QUESTION = 2_000  # characters
 RECHECK_S = 2.0  # between two looks at who made the index: another run may have rebuilt it
 BM25_WEIGHT = 0.4  # at full coverage
@@ -64,11 +64,11 @@ class Retrieval:
     ``question`` the question with its spelling mended; ``encode_ms`` is what its vector took.
     """
 
+    question: Question
     hits: tuple[Hit, ...]
     evidence: Evidence
     legs: dict[str, dict[str, float]] = field(default_factory=dict)
     pages: dict[str, str] = field(default_factory=dict)
-    question: str = ""
     encode_ms: float = 0.0
 
 
@@ -104,7 +104,7 @@ class Retriever:
         self._cross_read_s = 0.0  # what its last reading took: it is skipped when less is left
 
     def retrieve(
-        self, question: str, k: int = 5, *, page: str | None = None, timeout_s: float = 10.0
+        self, question: Question, k: int = 5, *, page: str | None = None, timeout_s: float = 10.0
     ) -> Retrieval:
         """Return the k best chunks, best first, ties to the lower id, at most 2 a page.
 
@@ -113,10 +113,11 @@ class Retriever:
         Raises: QuestionRefused over `LONGEST_QUESTION` characters; IndexMissing, IndexMismatch,
         SearchUnavailable.
         """
-        check_length(question)
+        check_length(question.standalone)
         deadline = Deadline(timeout_s)
         self._check_index(deadline)
-        question, words = self._mended(question, deadline)
+        question = self._mended(question, deadline)
+        words = question.search_words
         begun_s = deadline.spent_s()
         vector = self._encoded(question, deadline)
         encode_ms = 0.0 if vector is None else round((deadline.spent_s() - begun_s) * 1000, 2)
@@ -137,7 +138,7 @@ class Retriever:
             self._cross_read_s = deadline.spent_s() - start
             hits = _ranked(scores, chunks, legs, k)
         pages = {i: chunk.page for i, chunk in chunks.items()}
-        return Retrieval(tuple(hits[:k]), evidence, legs, pages, question, encode_ms)
+        return Retrieval(question, tuple(hits[:k]), evidence, legs, pages, encode_ms)
 
     def _check_index(self, deadline: Deadline) -> None:
         if self._meta is None or time.monotonic() - self._checked_at < RECHECK_S:
@@ -155,36 +156,33 @@ class Retriever:
             logger.warning("Only words are searched. %s", error)
         self._checked_at = time.monotonic()
 
-    def _encoded(self, question: str, deadline: Deadline) -> Vectors | None:
+    def _encoded(self, question: Question, deadline: Deadline) -> Vectors | None:
         """Return the question's vector; None, and words alone are searched, when there is none."""
         if self._encoder is None or self._other_encoder:
             return None
         try:
             started = time.perf_counter()
-            vector: Vectors = self._encoder.encode_queries([question], deadline.left_s() / 2)[0]
+            vector = question.vector(self._encoder, deadline.left_s() / 2)
             logger.debug(EMBEDDED_LINE, time.perf_counter() - started)
             return vector
         except EncoderError as error:
             logger.warning("Only words are searched. %s", error)
             return None
 
-    def _mended(self, question: str, deadline: Deadline) -> tuple[str, list[str]]:
-        """Return the question and its words that matter, with the spelling mended."""
-        words = analysis.content_words(question, analysis.STEMMERS)[:MOST_WORDS]
+    def _mended(self, question: Question, deadline: Deadline) -> Question:
+        """Return the question with its spelling mended by the words of the pages."""
         if self._lexicon is None:
-            return question, words
-        mended = spelling.corrections(
-            words,
+            return question
+        mends = spelling.corrections(
+            question.content_words,
             self._lexicon,
             lambda asked: self._store.nearest_words(asked, deadline.left_s()),
         )
-        # two misspelt words may be meant for one
-        distinct = list(dict.fromkeys(mended.get(word, word) for word in words))
-        return spelling.corrected(question, mended), distinct
+        return question.with_mends(mends)
 
     def _read(
         self,
-        question: str,
+        question: Question,
         weights: Mapping[str, float],
         fused: dict[str, float],
         cosines: Mapping[str, float],
@@ -210,7 +208,7 @@ def check_length(question: str) -> None:
 
 def _read_across(
     reader: CrossEncoderReader,
-    question: str,
+    question: Question,
     scores: Mapping[str, float],
     chunks: Mapping[str, Chunk],
 ) -> dict[str, float]:
@@ -219,7 +217,9 @@ def _read_across(
     That is 0 for a chunk that is not read: it stays below those that are.
     """
     best = best_first(scores)[:CROSS_READ]
-    read = dict(zip(best, reader.scores(question, [chunks[i] for i in best]), strict=True))
+    read = dict(
+        zip(best, reader.scores(question.search_text, [chunks[i] for i in best]), strict=True)
+    )
     return {i: (score + read.get(i, 0.0)) / 2 for i, score in scores.items()}
 
 

@@ -12,6 +12,7 @@ from rag.core.deadline import CircuitBreaker, Deadline, bounded, give_up, starte
 from rag.core.documents import Chunk, Hit, PageRecord
 from rag.core.errors import HelpError, IndexFault, SearchUnavailable
 from rag.core.protocols import Store
+from rag.question import Question, read_question
 from rag.retriever import Retrieval, Retriever
 
 WARM_S = 30.0
@@ -46,11 +47,14 @@ class Search:
     async def warm(self) -> None:
         """Search once, so that the first asker does not wait for what is read once."""
         with suppress(HelpError, TimeoutError):
-            await bounded(lambda: self._retriever.retrieve("client", 5, timeout_s=WARM_S), WARM_S)
+            await bounded(
+                lambda: self._retriever.retrieve(read_question("client"), 5, timeout_s=WARM_S),
+                WARM_S,
+            )
 
     async def find(
         self,
-        question: str,
+        question: Question,
         page: str | None,
         k: int,
         deadline: Deadline,

@@ -18,6 +18,7 @@ from rag.api import open_retriever
 from rag.config.settings import Settings
 from rag.core.protocols import Store
 from rag.encoders import bundled_encoder
+from rag.question import read_question
 from rag.retriever import Retriever
 from rag.stores.sqlite import SqliteStore
 from tests.services import (
@@ -213,5 +214,5 @@ def indexed_store(corpus_folder: Path, tmp_path_factory: pytest.TempPathFactory)
 def retriever(indexed_store: Store) -> Retriever:
     """A retriever over the sample pages with the bundled encoder, its caches filled."""
     opened = open_retriever(Settings(), indexed_store)
-    opened.retrieve("Comment créer un client ?")
+    opened.retrieve(read_question("Comment créer un client ?"))
     return opened

@@ -42,7 +42,13 @@ ROOMS = {
     "core": (["rag.core"], []),
     "config": (["rag.config"], ["core"]),
     "language": (["rag.language", "rag.analysis", "rag.lexicon", "rag.messages"], ["core"]),
-    "question": (["rag.question", "rag.spelling"], ["core", "language"]),
+    "question": (
+        ["rag.question", "rag.spelling", "rag.extraction.actions"]
+        + [f"rag.conversation.{name}" for name in ("follow_up", "grammar")]
+        + [f"rag.cache.{name}" for name in ("acting", "asked", "grammar", "normalise")]
+        + [f"rag.cache.{name}" for name in ("phrasing", "reading", "settling", "words")],
+        ["core", "language"],
+    ),
     "encoders": (["rag.encoders", "rag.cross_encoder"], ["core", "config"]),
     "stores": (["rag.stores"], ["core", "config", "language"]),
     "extraction": (["rag.extraction"], ["core", "language", "question"]),
@@ -50,7 +56,7 @@ ROOMS = {
         ["rag.retriever", "rag.reranker", "rag.gate", "rag.search"],
         ["core", "language", "question", "encoders"],
     ),
-    "generation": (["rag.generators", "rag.prompt"], ["core", "config", "extraction"]),
+    "generation": (["rag.generators", "rag.prompt"], ["core", "config", "question", "extraction"]),
     "verification": (["rag.checking"], ["core", "language", "extraction", "generation"]),
     "cache": (["rag.cache"], ["core", "language", "question", "encoders"]),
     "analytics": (
@@ -64,7 +70,8 @@ ROOMS = {
     ),
     "server": (
         ["rag.server", "rag.mcp_server", "rag.telemetry"],
-        ["core", "config", "language", "stores", "retrieval", "cache", "analytics", "answering"],
+        ["core", "config", "language", "question", "stores", "retrieval", "cache", "analytics"]
+        + ["answering"],
     ),
     "diagnostics": (
         ["rag.diagnostics"],
@@ -74,7 +81,7 @@ ROOMS = {
     "indexer": (["indexer"], ["core", "language", "encoders", "answering"]),
     "face": (
         ["souffleur", "cli"],
-        ["core", "config", "language", "encoders", "stores", "cache", "analytics"]
+        ["core", "config", "language", "question", "encoders", "stores", "cache", "analytics"]
         + ["answering", "server", "diagnostics", "indexer"],
     ),
     "django": (["ai_assistant"], ["core", "config", "stores", "answering", "server", "face"]),

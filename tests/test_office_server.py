@@ -13,6 +13,7 @@ from rag.core.answers import Usage
 from rag.core.deadline import Deadline
 from rag.generators.ollama import OllamaGenerator
 from rag.prompt import Draft, Prompt, build_prompt
+from rag.question import read_question
 from tests.office import FAST, serving
 from tests.scripted import wait_until
 
@@ -21,7 +22,8 @@ QUESTION = "Comment créer un client ?"
 
 @pytest.fixture
 def prompt(retriever) -> Prompt:
-    return build_prompt(Draft(QUESTION, retriever.retrieve(QUESTION).hits))
+    found = retriever.retrieve(read_question(QUESTION))
+    return build_prompt(Draft(found.question, found.hits))
 
 
 async def said(url: str, prompt: Prompt) -> tuple[str, Usage]:

@@ -26,6 +26,7 @@ from rag.api import index_meta, open_retriever
 from rag.config.settings import Settings
 from rag.encoders import bundled_encoder
 from rag.gate import evidence_row
+from rag.question import read_question
 from rag.stores.sqlite import SqliteStore
 
 FOLDS, RIDGE, STEPS = 10, 1.0, 50
@@ -53,12 +54,12 @@ def examples(pages: Path, questions: list[dict]) -> tuple[numpy.ndarray, ...]:
         retriever = open_retriever(Settings(), store)
         for number, asked in enumerate(questions):
             own = {asked["page"], *asked.get("pages", [])} - {None}
-            best = retriever.retrieve(asked["question"], 1)
+            best = retriever.retrieve(read_question(asked["question"]), 1)
             right = bool(best.hits) and best.hits[0].chunk.page in own
             found.append((evidence_row(best.evidence), right, 1.0, number))
             if own:
                 _remove(store, own)
-                other = retriever.retrieve(asked["question"], 1)
+                other = retriever.retrieve(read_question(asked["question"]), 1)
                 found.append((evidence_row(other.evidence), False, LEFT_OUT_WEIGHT, number))
                 pipeline.run([pages], store, bundled_encoder())
         store.close()

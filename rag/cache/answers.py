@@ -10,15 +10,15 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 
-from rag.cache.asked import Asked, asked
+from rag.cache.asked import Asked
 from rag.cache.match import match
-from rag.cache.normalise import normal_form
 from rag.core.answers import Answer, read_answer, worth_keeping_s
 from rag.core.documents import Hit, PageRecord
 from rag.core.errors import SearchUnavailable
 from rag.core.protocols import AnswerStore
 from rag.core.records import CachedAnswer, Counted, Scope
 from rag.encoders.static import StaticEncoder
+from rag.question import Question
 
 CANDIDATES = 8  # of which a guard may refuse some
 LEASE_MARGIN_S = 1.0
@@ -31,16 +31,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Hold what a kept answer is looked up by. ``question`` is whole by itself.
+    """Hold what a kept answer is looked up by, its question not mended.
 
-    ``page`` is the asker's, ``conversation`` what a follow-up follows; both are empty mostly.
-    ``k`` is the number of hits that are read.
+    ``page`` is the asker's, mostly empty; ``k`` is the number of hits that are read.
     """
 
-    question: str
-    lang: str
+    question: Question
     page: str = ""
-    conversation: str = ""
     k: int = 5
 
 
@@ -177,7 +174,7 @@ class AnswerCache:
 
     def _similar(self, request: Request, timeout_s: float) -> CachedAnswer | None:
         encoder = self._encoder()
-        vector = encoder.encode_queries([request.question])[0]
+        vector = request.question.vector(encoder)
         if not vector.any():
             return None
         wanted = self._asked(request, encoder)
@@ -205,7 +202,7 @@ class AnswerCache:
         return CachedAnswer(
             key=self._key(request, fingerprint),
             scope=scope,
-            question=request.question,
+            question=request.question.standalone,
             asked=replace(self._asked(request, encoder), page=scope.page).to_json(),
             answer=asdict(answer),
             pages=pages,
@@ -214,27 +211,24 @@ class AnswerCache:
             expires_at=now + self._ttl_s,
             used_at=now,
             saved_ms=answer.timings.get("total_ms", 0.0),
-            vector=encoder.encode_queries([request.question])[0],
+            vector=request.question.vector(encoder),
         )
 
     def _asked(self, request: Request, encoder: StaticEncoder) -> Asked:
-        return asked(
-            request.question,
-            page=request.page,
-            conversation=request.conversation,
-            knows=encoder.knows,
-        )
+        read = request.question.signature(encoder)
+        return replace(read, page=request.page, conversation=request.question.follows)
 
     def _scope(self, request: Request, fingerprint: str) -> Scope:
+        question = request.question
         if fingerprint == PINNED:  # wherever the asker is
-            return Scope(PINNED, request.lang, "", request.conversation)
+            return Scope(PINNED, question.language, "", question.follows)
         fingerprint = f"{fingerprint}/{request.k}"
-        return Scope(fingerprint, request.lang, request.page, request.conversation)
+        return Scope(fingerprint, question.language, request.page, question.follows)
 
     def _key(self, request: Request, fingerprint: str) -> str:
         scope = self._scope(request, fingerprint)
         named = (scope.fingerprint, scope.lang, scope.page, scope.conversation)
-        parts = (*named, normal_form(request.question))
+        parts = (*named, request.question.normal_form)
         return hashlib.sha256("\x00".join(parts).encode()).hexdigest()
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from rag.cache.asked import Asked, asked
+from rag.cache.asked import Asked
 from rag.cache.guards import guard
-from rag.cache.normalise import normal_form
-from rag.core.protocols import Encoder
+from rag.encoders.static import StaticEncoder
+from rag.question import Question
 
 SLIP_COSINE = 0.80  # below, a word that looks misspelt may be another one
 # chosen on the development half of tests/quality/cache_pairs.jsonl; docs/quality.md has the sweep
@@ -18,7 +18,7 @@ def match(a: Asked, b: Asked, cosine: float, threshold: float = THRESHOLD) -> bo
 
 
 def explain(
-    question: str, other: str, encoder: Encoder, threshold: float = THRESHOLD
+    question: Question, other: Question, encoder: StaticEncoder, threshold: float = THRESHOLD
 ) -> tuple[bool, float, str | None]:
     """Return whether the other question would be served this one's answer, the cosine, the guard.
 
@@ -26,13 +26,10 @@ def explain(
     ``content`` for a question without a word, and ``cosine`` where all
     guards agree and only the cosine is too low.
     """
-    form = normal_form(question)
-    if form and form == normal_form(other):
+    if question.normal_form and question.normal_form == other.normal_form:
         return True, 1.0, None
-    knows = getattr(encoder, "knows", None)
-    vectors = encoder.encode_queries([question, other])
-    cosine = float(vectors[0] @ vectors[1])
-    one, another = asked(question, knows=knows), asked(other, knows=knows)
+    cosine = float(question.vector(encoder) @ other.vector(encoder))
+    one, another = question.signature(encoder), other.signature(encoder)
     named = guard(one, another, slips=cosine >= SLIP_COSINE)
     if named is None and cosine < threshold:
         named = "cosine"

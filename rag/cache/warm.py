@@ -12,7 +12,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import zip_longest
 
-from rag.analysis import question_language
 from rag.cache.answers import AnswerCache, Request
 from rag.cache.keeping import HITS, TIMEOUT_S, every_entry
 from rag.cache.normalise import normal_form
@@ -20,6 +19,7 @@ from rag.core.answers import Answer, worth_keeping_s
 from rag.core.documents import PageRecord
 from rag.core.errors import HelpError
 from rag.core.protocols import AnswerStore
+from rag.question import read_question
 
 NICENESS = 10
 QUIET_S = 5.0  # after somebody was answered, others may be about to ask
@@ -163,7 +163,7 @@ def be_nice() -> None:
 
 
 def _request(question: str) -> Request:
-    return Request(question, question_language(question))
+    return Request(read_question(question))
 
 
 def _once(questions: Iterable[str]) -> list[str]:

@@ -25,6 +25,7 @@ from rag.diagnostics.tables import table
 from rag.diagnostics.timings import since_ms
 from rag.encoders import bundled_encoder
 from rag.prompt import Draft
+from rag.question import read_question
 from rag.stores import open_store, throwaway_settings
 from rag.writing.writer import Sent
 
@@ -138,7 +139,7 @@ async def _hit_ms(assistant: Assistant, question: str, kind: str | None = None) 
 
 async def _miss_ms(flight: Flight, question: str) -> float:
     start = time.perf_counter()
-    request, deadline = Request(question, "fr"), Deadline(TIMEOUT_S)
+    request, deadline = Request(read_question(question)), Deadline(TIMEOUT_S)
     if await flight.find(request, deadline, lambda answer, limit_s: answer) is not None:
         raise HelpError(f"Answered from the cache, and should not be: {question}")
     return since_ms(start)
@@ -176,7 +177,8 @@ def _keep(cache: AnswerCache, question: str, page: PageRecord) -> None:
         usage=Usage(400, 80, 1.0, 3.0),
     )
     chunk = Chunk(page.chunk_ids[0], page.id, 0, page.title, (), page.url, "fr", "")
-    if not cache.keep(Request(question, "fr"), answer, (Hit(chunk, 1.0, 1),), {page.id: page}, 5.0):
+    request, hits = Request(read_question(question)), (Hit(chunk, 1.0, 1),)
+    if not cache.keep(request, answer, hits, {page.id: page}, 5.0):
         raise HelpError(f"The cache does not keep answers here: {question}")
 
 

@@ -18,6 +18,7 @@ from rag.core.errors import ConfigError, needs_extra
 from rag.diagnostics.datasets import Question, fingerprint
 from rag.diagnostics.refusals import Verdict, calibration, refusals
 from rag.diagnostics.significance import confidence_intervals
+from rag.question import read_question
 from rag.retriever import Retrieval, Retriever, best_first
 
 MEASURES = ("nDCG@10", "R@10", "RR@10", "Success@1")
@@ -57,7 +58,7 @@ def ask_all(
     outcomes: list[Outcome] = []
     for done, question in enumerate(questions, 1):
         start = time.perf_counter()
-        found = retriever.retrieve(question.text, k, timeout_s=timeout_s)
+        found = retriever.retrieve(read_question(question.text), k, timeout_s=timeout_s)
         elapsed_ms = (time.perf_counter() - start) * 1000
         rankings = _rankings(found)
         right = bool(set(rankings[FUSED][:1]) & question.answered_by)

@@ -16,6 +16,7 @@ from rag.diagnostics.embedding_benchmark import OWN, ndcg, questions_at_hand
 from rag.diagnostics.sections import OnProgress, Section
 from rag.diagnostics.tables import table
 from rag.diagnostics.timings import since_ms, spread
+from rag.question import read_question
 from rag.retriever import Retriever
 from rag.stores import open_store
 
@@ -61,12 +62,12 @@ def _ways(settings: Settings) -> dict[str, Settings]:
 
 def _measured(retriever: Retriever, asked: Sequence[Question]) -> dict[str, Any]:
     start = time.perf_counter()
-    retriever.retrieve(asked[0].text, CHUNKS, timeout_s=TIMEOUT_S)
+    retriever.retrieve(read_question(asked[0].text), CHUNKS, timeout_s=TIMEOUT_S)
     first_ms = since_ms(start)  # the vectors are read, the encoder loaded
     times, values = [], []
     for question in asked:
         start = time.perf_counter()
-        found = retriever.retrieve(question.text, CHUNKS, timeout_s=TIMEOUT_S)
+        found = retriever.retrieve(read_question(question.text), CHUNKS, timeout_s=TIMEOUT_S)
         times.append(since_ms(start))
         pages = list(dict.fromkeys(hit.chunk.page for hit in found.hits))[:10]
         values.append(ndcg(pages, question))

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from itertools import cycle, islice, zip_longest
 from typing import Any
 
-from rag.analysis import question_language
 from rag.api import open_retriever, open_writer, speed_name
 from rag.assistant import Assistant
 from rag.config.settings import Settings
@@ -26,6 +25,7 @@ from rag.encoders import bundled_encoder
 from rag.generators import Generator, open_generators
 from rag.generators.ollama import OllamaGenerator
 from rag.prompt import MARK, RULES, Draft, Prompt
+from rag.question import read_question
 from rag.retriever import Retriever
 from rag.stores import open_store
 from rag.writing.once import Writing
@@ -120,7 +120,7 @@ async def _measure(
     bench: Bench, questions: Sequence[str], on_progress: OnProgress
 ) -> dict[str, Any]:
     await one_token(bench.generator, Prompt(RULES, MARK, ()))
-    bench.retriever.retrieve(questions[0])  # the first search reads the vectors
+    bench.retriever.retrieve(read_question(questions[0]))  # the first search reads the vectors
     unloads = isinstance(bench.generator, OllamaGenerator)
     total = len(questions) * (3 if unloads else 2)
     steps = _Steps(on_progress, total)
@@ -162,8 +162,8 @@ async def _stopped(bench: Bench, question: str) -> tuple[float, float] | None:
     else, and what such a token takes when the server is free; None for an answer that had ended,
     and where the model was not heard again.
     """
-    hits = bench.retriever.retrieve(question).hits
-    draft = Draft(question, hits, question_language(question))
+    found = bench.retriever.retrieve(read_question(question))
+    draft = Draft(found.question, found.hits)
     writer = open_writer(bench.settings)
     pieces, sent, start = 0, None, 0.0
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache, lru_cache
@@ -68,9 +68,8 @@ class Heading:
     bare: frozenset[str]
 
 
-def action_asked(question: str) -> Action | None:
-    """Return the action that a question asks how to do, None where it names none."""
-    told = analysis.question_words(question)
+def action_asked(question: str, told: Sequence[str]) -> Action | None:
+    """Return the action that a question of these words asks how to do, None where it names none."""
     lang = analysis.question_language(question)
     infinitives = (word for word in told if lang == "fr" and word.endswith(("er", "ir", "re")))
     verb = next((word for word in infinitives if _is_telling_infinitive(word)), None)

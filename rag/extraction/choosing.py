@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-from rag.extraction.actions import Action, Heading, Named, action_asked, named, read_heading
+from rag.extraction.actions import Action, Heading, Named, named, read_heading
 from rag.extraction.reading import PAGES_KEPT, Reading
+from rag.question import Question
 
 STEPS_PRIOR = 0.5  # what a list of steps is worth where a question asks how, and
 # what a heading is worth that names the action
 NAMED = {Named.SAME_VERB: 0.7, Named.VERB: 0.3, Named.NOUN: 0.1}
 
 
-def apt(reading: Reading, scores: Sequence[float], question: str) -> dict[int, float]:
+def apt(reading: Reading, scores: Sequence[float], question: Question) -> dict[int, float]:
     """Return the sections whose heading names the action asked about, and those that name none.
 
     Where no heading names it, all but those that name its opposite; all where none is left.
     ``scores`` are those of the reading's sections; what is returned are the scores by number.
     """
-    action = action_asked(question)
+    action = question.action
     if action is None:
         return dict(enumerate(scores))
     names = [_named_by(headings, action) for headings in _headings(reading)]

@@ -6,11 +6,10 @@ import re
 from functools import lru_cache
 from operator import add
 
-from rag.extraction.asked import QUESTIONS_KEPT
 from rag.extraction.holding import (
+    MOST_WORDS,
     Led,
     Words,
-    asked_of,
     beside,
     coverage,
     led_by,
@@ -19,12 +18,14 @@ from rag.extraction.holding import (
     with_near,
 )
 from rag.extraction.sentences import TEXTS_KEPT, joined, length, split_units, with_heads
+from rag.question import Question
 
+QUESTIONS_KEPT = 100
 FIRST = 0.15  # what standing first is worth
 CLAUSE_END = re.compile(r"[,;:.!?…](?=\s)")
 
 
-def condense(text: str, question: str, lang: str, longest: int) -> str:
+def condense(text: str, question: Question, lang: str, longest: int) -> str:
     """Return what bears most on a question in a text, in its order, in at most ``longest`` chars.
 
     A lead-in and a header row stay with what they introduce; steps are kept from the first one on
@@ -50,12 +51,12 @@ def condense(text: str, question: str, lang: str, longest: int) -> str:
 
 
 @lru_cache(maxsize=QUESTIONS_KEPT)
-def _scores(text: str, question: str, lang: str) -> list[float]:
+def _scores(text: str, question: Question, lang: str) -> list[float]:
     """Return how much each unit of a text bears on a question; it is fitted in several tries."""
     words, led, neighbours, first = _read(text, lang)
-    asked = asked_of(question)
-    held = [words.held(forms) for forms in asked.forms]
-    weights = rarity(asked, held, len(first))
+    terms = question.terms[:MOST_WORDS]
+    held = [words.held(term.stems) for term in terms]
+    weights = rarity(terms, held, len(first))
     covered = coverage(weights, [lent(one, led) for one in held], len(first))
     return list(map(add, with_near(covered, neighbours), first))
 

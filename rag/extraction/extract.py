@@ -7,14 +7,13 @@ from dataclasses import dataclass, replace
 from operator import add
 
 from rag.core.documents import Chunk, Hit
-from rag.extraction.asked import asks_how, asks_what, giving, wants_to_know
 from rag.extraction.choosing import STEPS_PRIOR, apt
 from rag.extraction.finishing import completed, told
+from rag.extraction.giving import giving
 from rag.extraction.holding import (
     HEAD,
-    Asked,
+    MOST_WORDS,
     Credits,
-    asked_of,
     coverage,
     lent,
     rarity,
@@ -23,6 +22,7 @@ from rag.extraction.holding import (
 from rag.extraction.reading import Reading, bonuses, read, subjects, worth
 from rag.extraction.sections import Section, sections_of
 from rag.extraction.sentences import Unit, leans, length, with_heads
+from rag.question import Question, Term
 
 LONGEST = 1_200  # characters: a list of steps is shown whole up to here
 USUAL = 600  # anything else: what is read at a glance
@@ -40,14 +40,14 @@ class Extract:
     hit: Hit
 
 
-def extract_answer(question: str, hits: Sequence[Hit], page: Sequence[Chunk]) -> Extract:
+def extract_answer(question: Question, hits: Sequence[Hit], page: Sequence[Chunk]) -> Extract:
     """Return what answers in the best hit's page, in its order, with its number [1].
 
     ``page`` are the chunks of the best hit's page in order. A question that asks how is answered
     by steps, whole where they fit `LONGEST`; others by the sentences, items or rows that bear on
     it, in at most `USUAL` characters where the best of them is not longer.
     """
-    how = asks_how(question)
+    how = question.intent.how
     reading = read(sections_of(hits, page))
     scores, within = _scored(question, reading, hits, how)
     kept = apt(reading, scores, question) if how else dict(enumerate(scores))
@@ -69,20 +69,20 @@ def _answering(sections: Sequence[Section], scores: Mapping[int, float], how: bo
 
 
 def _scored(
-    question: str, reading: Reading, hits: Sequence[Hit], how: bool
+    question: Question, reading: Reading, hits: Sequence[Hit], how: bool
 ) -> tuple[list[float], list[float]]:
     """Return the scores of sections, and those that compare units with others of their section.
 
     A section's is that of its best unit. Rarity is taken over the whole page.
     """
-    asked = asked_of(question)
+    terms = question.terms[:MOST_WORDS]
     count = len(reading.units)
-    held = [reading.words.held(forms) for forms in asked.forms]
-    weights = rarity(asked, held, count)
+    held = [reading.words.held(term.stems) for term in terms]
+    weights = rarity(terms, held, count)
     own = [lent(one, reading.led) for one in held]
-    bonus = _bonus(reading, question, asked)
+    bonus = _bonus(reading, question, terms)
     within = list(map(add, map(add, coverage(weights, own, count), bonus), reading.first))
-    around = [_around(reading, forms, how) for forms in asked.forms]
+    around = [_around(reading, term.stems, how) for term in terms]
     whole = [_with_names(reading, *pair) for pair in zip(own, around, strict=True)]
     overall = list(map(add, coverage(weights, whole, count), bonus))
     near = with_near(overall, reading.neighbours)
@@ -90,11 +90,11 @@ def _scored(
     return list(map(add, best, _priors(reading, hits, how))), within
 
 
-def _bonus(reading: Reading, question: str, asked: Asked) -> list[float]:
+def _bonus(reading: Reading, question: Question, terms: Sequence[Term]) -> list[float]:
     """Return what each unit is worth for giving the kind of thing that a question asks for."""
-    if not asks_what(question):
-        return bonuses(reading, giving(question))
-    stems = {stem for forms in asked.forms for stem in forms}
+    if question.intent.answer_type != "definition":
+        return bonuses(reading, giving(question.intent.answer_type))
+    stems = {stem for term in terms for stem in term.stems}
     return worth(reading, [1.5 * (not stems.isdisjoint(one)) for one in subjects(reading)])
 
 
@@ -133,10 +133,12 @@ def _priors(reading: Reading, hits: Sequence[Hit], how: bool) -> list[float]:
     return priors
 
 
-def _shown(section: Section, scores: Sequence[float], best: int, how: bool, question: str) -> str:
+def _shown(
+    section: Section, scores: Sequence[float], best: int, how: bool, question: Question
+) -> str:
     units = section.units
     # « j'ai oublié mon mot de passe » asks nothing: one step of what to do would not help
-    listed = how or (units[best].kind == "step" and not wants_to_know(question))
+    listed = how or (units[best].kind == "step" and not question.intent.tells)
     if listed and section.has_steps:
         kept = _steps(section, best)
     elif how and units[best].kind not in ("row", "item", "header"):

@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TypeAlias
 
 from rag import analysis
-from rag.extraction.asked import QUESTIONS_KEPT, frame
 from rag.extraction.sentences import Unit
+from rag.question import Term
 
 # how well texts hold a word, by their places: few hold it, and numpy takes 1 µs to begin
 Credits: TypeAlias = dict[int, float]
@@ -24,23 +23,6 @@ MOST_HEADS = 2  # a lead-in and a header row
 MOST_WORDS = 40  # of a question
 SHORTEST_ROOT = 4  # letters
 LONGEST_ENDING = 4
-
-
-class Asked:
-    """Hold a question's words that matter: the stems of each, and how much each counts."""
-
-    def __init__(self, question: str) -> None:
-        words = analysis.content_words(question, analysis.STEMMERS)[:MOST_WORDS]
-        framed = frame(question)
-        framing = analysis.words(framed) if framed else ()
-        self.forms = [analysis.query_stems(word) for word in words]
-        self.counts = [FRAME if word in framing else 1.0 for word in words]
-
-
-@lru_cache(maxsize=QUESTIONS_KEPT)
-def asked_of(question: str) -> Asked:
-    """Return a question's words, which are compared with several pages in a row."""
-    return Asked(question)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,14 +84,14 @@ def lent(held: Credits, led: Led) -> Credits:
     return more
 
 
-def rarity(asked: Asked, held: Sequence[Credits], count: int) -> list[float]:
+def rarity(terms: Sequence[Term], held: Sequence[Credits], count: int) -> list[float]:
     """Return the weight of each word, higher the fewer of the units, which are ``count``, hold it.
 
     A word that stands nowhere weighs too: what the others tell is then worth less.
     """
     return [
-        weight * math.log(1 + count / (1 + len(holding)))
-        for weight, holding in zip(asked.counts, held, strict=True)
+        (FRAME if term.is_frame else 1.0) * math.log(1 + count / (1 + len(holding)))
+        for term, holding in zip(terms, held, strict=True)
     ]
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import accumulate, pairwise
 
-from rag.extraction.asked import subject
 from rag.extraction.finishing import is_aside
+from rag.extraction.giving import subject
 from rag.extraction.holding import Led, Words, beside, led_by
 from rag.extraction.sections import Section
 from rag.extraction.sentences import Unit
@@ -70,7 +70,7 @@ def read(sections: tuple[Section, ...]) -> Reading:
 
 @lru_cache(maxsize=4 * PAGES_KEPT)
 def bonuses(reading: Reading, gives: Callable[[str], float]) -> list[float]:
-    """Return what each unit is worth for giving a kind of thing (see `asked.giving`)."""
+    """Return what each unit is worth for giving a kind of thing (see `giving`)."""
     return worth(reading, [gives(unit.text) for unit in reading.units])
 
 

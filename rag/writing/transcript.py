@@ -30,7 +30,7 @@ class Transcript:
             self._written.passages = item.prompt.passages
             links = [record.url for record in self.context.pages.values()]
             self._sentences = SentenceFilter(
-                item.prompt.passages, self.context.lang, links, self._encoder
+                item.prompt.passages, self.context.retrieval.question.language, links, self._encoder
             )
             return ""
         if isinstance(item, Usage):
@@ -64,7 +64,7 @@ class Transcript:
         self._written.text = "".join(self._shown).strip()
         raw = "".join(self._raw).strip()
         if raw and says_nothing(raw):
-            return nothing_found(self.context.retrieval, self.context.lang, self.context.deadline)
+            return nothing_found(self.context.retrieval, self.context.deadline)
         if self.wrong_language:
             return extract_answer(self.context, "language", self._written, degraded=False)
         if self._written.text and self.reason != "cut":

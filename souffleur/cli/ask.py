@@ -135,11 +135,13 @@ def search(question: str, k: int, page: str | None, as_json: bool) -> None:
     """Show the chunks found for QUESTION, with their scores."""
     from rag.api import open_retriever
     from rag.config.settings import load_settings
+    from rag.question import read_question
     from rag.stores import open_store
 
     settings = load_settings()
     retriever = open_retriever(settings, open_store(settings))
-    hits = retriever.retrieve(question, k, page=page, timeout_s=settings.timeout_s).hits
+    asked = read_question(question)
+    hits = retriever.retrieve(asked, k, page=page, timeout_s=settings.timeout_s).hits
     if as_json:
         print_json({"hits": [hit_row(hit) for hit in hits]})
     for hit in () if as_json else hits:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -15,8 +15,9 @@ from souffleur.cli.output import FOUND_NOTHING, Progress, counted, print_json, p
 if TYPE_CHECKING:
     from rag.cache.warm import OnProgress, Warmed, Warmer
     from rag.config.settings import Settings
-    from rag.core.protocols import AnswerStore
+    from rag.core.protocols import AnswerStore, Lexicon
     from rag.core.records import CachedAnswer
+    from rag.question import Question
 
 INTERRUPTED = 130  # as shells name a program that Ctrl-C ended
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -150,13 +151,15 @@ def explain(question: str, other: str, as_json: bool) -> None:
     """
     from rag.cache.match import explain as explained
     from rag.encoders import bundled_encoder
+    from rag.question import read_question
 
     encoder = bundled_encoder()
-    hit, score, guard = explained(question, other, encoder)
+    asked, compared = read_question(question), read_question(other)
+    hit, score, guard = explained(asked, compared, encoder)
     if as_json:
         print_json({"hit": hit, "score": round(score, 4), "guard": guard})
     else:
-        _print_explained(question, other, score, guard, encoder.knows)
+        _print_explained(asked, compared, score, guard, encoder)
     if not hit:
         sys.exit(FOUND_NOTHING)
 
@@ -240,12 +243,12 @@ def _print_stats(found: dict[str, Any]) -> None:
 
 def _pin(question: str, text: str, names: Sequence[str]) -> CachedAnswer:
     """Pin an answer. Raises: HelpError for a page that is not indexed; SearchUnavailable."""
-    from rag.analysis import question_language
     from rag.api import open_cache
     from rag.cache.answers import Request
     from rag.cache.keeping import TIMEOUT_S, pinned_answer
     from rag.config.settings import load_settings
     from rag.core.errors import HelpError
+    from rag.question import read_question
     from rag.stores import open_store
 
     settings = load_settings()
@@ -261,7 +264,7 @@ def _pin(question: str, text: str, names: Sequence[str]) -> CachedAnswer:
         )
     records = {name: pages[name] for name in names}
     answer = pinned_answer(text, list(records.values()))
-    request = Request(question, question_language(question))
+    request = Request(read_question(question))
     entry = open_cache(settings).pin(request, answer, records, TIMEOUT_S)
     if entry is None:
         raise HelpError("The answer could not be kept: the index cannot be written now.")
@@ -271,10 +274,9 @@ def _pin(question: str, text: str, names: Sequence[str]) -> CachedAnswer:
 
 
 def _print_explained(
-    question: str, other: str, score: float, guard: str | None, knows: Callable[[str], bool]
+    question: Question, other: Question, score: float, guard: str | None, lexicon: Lexicon
 ) -> None:
     """Print whether the answer would be served, the cosine, and what kept it back."""
-    from rag.cache.asked import asked
     from rag.cache.match import THRESHOLD
     from rag.cache.sides import sides
 
@@ -285,10 +287,10 @@ def _print_explained(
         click.echo(f"no hit: the cosine is {score:.2f}, below {THRESHOLD:.2f}")
         return
     click.echo(f"no hit: the guard {guard} says no (cosine {score:.2f})")
-    texts = (question, other)
-    left, right = sides(guard, *(asked(text, knows=knows) for text in texts))
-    for text, side in zip(texts, (left, right), strict=True):
-        click.echo(f"  {printable(text)}\n    {guard}: {printable(side)}")
+    both = (question, other)
+    found = sides(guard, *(one.signature(lexicon) for one in both))
+    for one, side in zip(both, found, strict=True):
+        click.echo(f"  {printable(one.raw)}\n    {guard}: {printable(side)}")
 
 
 def _warm(

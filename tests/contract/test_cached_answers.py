@@ -15,6 +15,7 @@ from rag.api import open_assistant, open_cache
 from rag.cache.answers import Request
 from rag.cache.keeping import pinned_answer
 from rag.config.settings import Settings
+from rag.question import read_question
 from rag.stores import open_store
 from tests.asking import QUESTION, SENTENCE, WRITES, Site, open_site
 from tests.contract.answers import settle
@@ -40,7 +41,7 @@ def pin(site: Site, question: str, text: str, page: str) -> None:
     records = store.pages([page], 10.0)
     store.close()
     answer = pinned_answer(text, list(records.values()))
-    assert open_cache(site.settings).pin(Request(question, "fr"), answer, records, 10.0)
+    assert open_cache(site.settings).pin(Request(read_question(question)), answer, records, 10.0)
     settle(site.settings)
 
 

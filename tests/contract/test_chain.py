@@ -15,6 +15,7 @@ from rag.core.deadline import Deadline
 from rag.core.errors import DeadlineExceeded, ModelUnavailable
 from rag.generators import Generator
 from rag.prompt import Draft
+from rag.question import read_question
 from rag.writing.chain import Chain
 from rag.writing.speed import SpeedBook
 from rag.writing.writer import Sent, Writer
@@ -32,7 +33,7 @@ from tests.scripted import unused_url
 WHOLE = [OLLAMA.head, OLLAMA.piece("Oui."), OLLAMA.end()]
 
 
-DRAFT = Draft("Comment créer un client ?", ())
+DRAFT = Draft(read_question("Comment créer un client ?"), ())
 
 
 def chain_of(*generators: Generator) -> Chain:

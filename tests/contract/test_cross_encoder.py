@@ -20,6 +20,7 @@ from rag.core.errors import ConfigError, EncoderError
 from rag.core.protocols import Store
 from rag.cross_encoder import CrossEncoderReader
 from rag.encoders import bundled_encoder
+from rag.question import read_question
 from rag.reranker import Reranker
 from rag.retriever import CROSS_READ, Retriever
 from rag.stores.sqlite import SqliteStore
@@ -127,8 +128,8 @@ def test_a_model_that_says_its_scores_are_logits_gives_the_same(
 def test_the_best_are_ranked_by_the_mean_of_both_scores_and_the_others_stay_below(
     store: Store, model: str
 ) -> None:
-    before = retriever(store).retrieve(QUESTION, PAGES).hits
-    after = retriever(store, reranker_model=model).retrieve(QUESTION, PAGES).hits
+    before = retriever(store).retrieve(read_question(QUESTION), PAGES).hits
+    after = retriever(store, reranker_model=model).retrieve(read_question(QUESTION), PAGES).hits
     assert len(before) == len(after) == PAGES
     read, others = before[:CROSS_READ], before[CROSS_READ:]
     across = expected_scores(model, [hit.chunk for hit in read])
@@ -147,8 +148,8 @@ def test_the_best_are_ranked_by_the_mean_of_both_scores_and_the_others_stay_belo
 def test_the_evidence_is_that_of_the_second_stage(
     question: str, page: str | None, store: Store, model: str
 ) -> None:
-    before = retriever(store).retrieve(question, 1, page=page)
-    after = retriever(store, reranker_model=model).retrieve(question, 1, page=page)
+    before = retriever(store).retrieve(read_question(question), 1, page=page)
+    after = retriever(store, reranker_model=model).retrieve(read_question(question), 1, page=page)
     assert after.evidence == before.evidence
     assert len(after.hits) == len(before.hits)
 
@@ -162,13 +163,13 @@ def test_it_is_left_out_when_the_time_is_up(store: Store, reader: CrossEncoderRe
     bundled = bundled_encoder()
     for cross_encoder in (None, reader):
         slow = Retriever(store, bundled, SlowReranker(bundled), cross_encoder=cross_encoder)
-        found = slow.retrieve(QUESTION, PAGES, timeout_s=1.5).hits
-        assert found == retriever(store).retrieve(QUESTION, PAGES).hits
+        found = slow.retrieve(read_question(QUESTION), PAGES, timeout_s=1.5).hits
+        assert found == retriever(store).retrieve(read_question(QUESTION), PAGES).hits
 
 
 def test_without_embeddings_it_is_not_loaded(store: Store) -> None:
     words_alone = retriever(store, embeddings_enabled=False, reranker_model="no/such/folder")
-    assert words_alone.retrieve(QUESTION).hits
+    assert words_alone.retrieve(read_question(QUESTION)).hits
 
 
 def test_a_model_of_two_labels_is_refused_with_both_numbers(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from rag.core.errors import QuestionRefused
 from rag.encoders.ollama import OllamaEncoder
+from rag.question import read_question
 from rag.reranker import Reranker
 from rag.retriever import Retriever
 from tests.scripted import ScriptedServer, reply
@@ -20,7 +21,7 @@ def retrieved(script, indexed_store, retriever):
         reader = retriever._lexicon
         start = time.monotonic()
         found = Retriever(indexed_store, encoder, Reranker(reader), reader).retrieve(
-            "Comment créer un client ?", timeout_s=1.0
+            read_question("Comment créer un client ?"), timeout_s=1.0
         )
         return found, time.monotonic() - start
 
@@ -40,9 +41,9 @@ def test_an_encoder_that_fails_leaves_the_words(indexed_store, retriever):
 
 def test_a_very_long_question_is_refused_before_anything_is_asked(retriever):
     with pytest.raises(QuestionRefused, match="characters"):
-        retriever.retrieve("mot " * 250_000)
+        retriever.retrieve(read_question("mot " * 250_000))
 
 
 def test_many_words_are_searched_up_to_a_limit(retriever):
-    found = retriever.retrieve(" ".join(f"mo{n}" for n in range(330)))
+    found = retriever.retrieve(read_question(" ".join(f"mo{n}" for n in range(330))))
     assert found.evidence.length <= 128

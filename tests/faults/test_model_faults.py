@@ -8,6 +8,7 @@ import pytest
 from rag.assistant import Assistant
 from rag.core.answers import ChunkEvent, CompleteEvent, SourcesEvent
 from rag.messages import message
+from rag.question import read_question
 from tests.models import FAST, known, writer_on
 from tests.scripted import END, HEAD, ScriptedServer, line, reply, unused_url
 
@@ -138,7 +139,7 @@ def answer_to(text, store, retriever, question=QUESTION):
 @pytest.mark.parametrize("question", [QUESTION, "erreur E-210", "facture électronique"])
 def test_an_answer_without_citation_rests_on_the_best_hit(question, indexed_store, retriever):
     answer = answer_to("Ouvrez la fiche.", indexed_store, retriever, question)
-    best = retriever.retrieve(question).hits[0].chunk
+    best = retriever.retrieve(read_question(question)).hits[0].chunk
     assert [source.page for source in answer.sources] == [best.page]
     assert answer.page_effective == best.page
 

@@ -20,6 +20,7 @@ from rag.config.settings import Settings
 from rag.core.answers import CompleteEvent, SourcesEvent
 from rag.encoders import bundled_encoder
 from rag.generators.ollama import OllamaGenerator
+from rag.question import read_question
 from rag.stores.sqlite import SqliteStore
 from rag.writing.speed import SpeedBook
 from rag.writing.writer import Writer
@@ -120,7 +121,7 @@ def test_random_faults(corpus_folder, tmp_path):
     store = SqliteStore(tmp_path / "index.sqlite3")
     run([corpus_folder / "clients"], store, bundled_encoder())  # few: searching is not what is late
     retriever = open_retriever(Settings(), store)
-    retriever.retrieve(QUESTIONS[0])
+    retriever.retrieve(read_question(QUESTIONS[0]))
 
     async def schedule() -> set[asyncio.Task]:
         gate = asyncio.Semaphore(AT_ONCE)

@@ -18,6 +18,7 @@ from rag.core.deadline import Deadline
 from rag.core.errors import DeadlineExceeded, ModelUnavailable
 from rag.generators.ollama import OllamaGenerator
 from rag.prompt import Draft, Prompt, build_prompt
+from rag.question import read_question
 from rag.writing.background import THREAD
 from rag.writing.speed import Speed, SpeedBook
 from rag.writing.writer import Sent, Writer, seconds
@@ -31,7 +32,8 @@ SILENT = [60.0]
 @pytest.fixture
 def draft(retriever) -> Draft:
     question = "Comment créer un client ?"
-    return Draft(question, retriever.retrieve(question).hits)
+    found = retriever.retrieve(read_question(question))
+    return Draft(found.question, found.hits)
 
 
 async def written(writer: Writer, draft: Draft, limit_s: float = 5.0) -> list[object]:

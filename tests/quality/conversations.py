@@ -17,6 +17,7 @@ from rag.api import open_retriever
 from rag.config.settings import Settings
 from rag.conversation import Turn, contextual_question, conversation_language
 from rag.encoders import bundled_encoder
+from rag.question import read_question
 from rag.retriever import Retriever
 from rag.stores.sqlite import SqliteStore
 
@@ -83,7 +84,7 @@ def ways(
 
 
 def pages(retriever: Retriever, text: str, page: str | None) -> list[str]:
-    hits = retriever.retrieve(text, 10, page=page).hits
+    hits = retriever.retrieve(read_question(text), 10, page=page).hits
     return list(dict.fromkeys(hit.chunk.page for hit in hits))
 
 

@@ -20,6 +20,7 @@ from rag.config.settings import Settings
 from rag.core.protocols import Store
 from rag.encoders import bundled_encoder
 from rag.extraction.extract import extract_answer
+from rag.question import read_question
 from rag.retriever import Retriever
 from rag.stores.sqlite import SqliteStore
 
@@ -45,13 +46,14 @@ def extracts(store: Store, retriever: Retriever) -> list[Shown]:
     """Return the extract of each question whose page was found, taken from that page."""
     found = []
     for asked in QUESTIONS:
-        hits = retriever.retrieve(asked["question"], WIDELY).hits
+        question = read_question(asked["question"])
+        hits = retriever.retrieve(question, WIDELY).hits
         ordered = sorted(hits, key=lambda hit: hit.chunk.page != asked["page"])
         if ordered[0].chunk.page != asked["page"]:
             continue
         ids = store.pages([asked["page"]], TIMEOUT_S)[asked["page"]].chunk_ids
         chunks = store.chunks(ids, TIMEOUT_S)
-        extract = extract_answer(asked["question"], ordered, [chunks[i] for i in ids])
+        extract = extract_answer(question, ordered, [chunks[i] for i in ids])
         found.append(Shown(asked, extract.text, answers(asked, extract.text)))
     return found
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from rag.question import read_question
+
 QUESTIONS = [
     json.loads(line)
     for line in Path(__file__).with_name("ambiguous.jsonl").read_text("utf-8").splitlines()
@@ -28,7 +30,7 @@ def first_pages(retriever):
 
 
 def pages(retriever, question: str, page: str | None = None) -> list[str]:
-    hits = retriever.retrieve(question, 10, page=page).hits
+    hits = retriever.retrieve(read_question(question), 10, page=page).hits
     return list(dict.fromkeys(hit.chunk.page for hit in hits))[:3]
 
 

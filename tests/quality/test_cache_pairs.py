@@ -13,6 +13,7 @@ import pytest
 
 from rag.cache.match import THRESHOLD, explain
 from rag.encoders import bundled_encoder
+from rag.question import read_question
 
 FILE = Path(__file__).parent / "cache_pairs.jsonl"
 PAIRS = [json.loads(line) for line in FILE.read_text("utf-8").splitlines()]
@@ -23,7 +24,8 @@ SWEEP = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 def explained(*, threshold: float = THRESHOLD) -> list[tuple[dict, bool, float, str | None]]:
     encoder = bundled_encoder()
-    return [(pair, *explain(pair["a"], pair["b"], encoder, threshold)) for pair in PAIRS]
+    read = [(pair, read_question(pair["a"]), read_question(pair["b"])) for pair in PAIRS]
+    return [(pair, *explain(one, other, encoder, threshold)) for pair, one, other in read]
 
 
 def share(rows, *, same: bool, half: str = "", lang: str = "") -> float:
@@ -80,7 +82,9 @@ def test_the_cosine_alone_would_serve_wrong_answers():
 
 def test_the_answer_does_not_depend_on_which_question_came_first(rows):
     encoder = bundled_encoder()
-    turned = [explain(pair["b"], pair["a"], encoder)[0] for pair, *_ in rows]
+    turned = [
+        explain(read_question(pair["b"]), read_question(pair["a"]), encoder)[0] for pair, *_ in rows
+    ]
     assert turned == [hit for _, hit, *_ in rows]
 
 

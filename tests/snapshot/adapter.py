@@ -22,19 +22,18 @@ from indexer.loader import find_pages, hash_page, read_page
 from indexer.parsers import parse_page
 from indexer.pipeline import run
 from rag import api, messages, prompt
-from rag.cache.asked import asked
 from rag.cache.match import explain
 from rag.cache.sides import sides
 from rag.checking.check import SentenceFilter
 from rag.checking.evidence import Evidence
 from rag.checking.support import support
 from rag.config.settings import Settings
-from rag.conversation import Turn, contextual_question, conversation_language
 from rag.core.documents import Chunk, Hit
 from rag.core.errors import HelpError
-from rag.core.records import Feedback
+from rag.core.records import Feedback, Turn
 from rag.encoders import bundled_encoder
 from rag.extraction.extract import extract_answer
+from rag.question import Question, read_question
 from rag.reports.words import WORDS
 from rag.retriever import Retrieval
 from rag.server.app import create_app
@@ -66,7 +65,7 @@ class Help:
         asyncio.run(self._assistant.close())
         self.store.close()
 
-    def retrieve(self, question: str, k: int, page: str | None = None) -> Retrieval:
+    def retrieve(self, question: Question, k: int, page: str | None = None) -> Retrieval:
         return self._retriever.retrieve(question, k, page=page, timeout_s=PATIENT_S)
 
     def ask(self, question: str, page: str | None = None) -> dict[str, Any]:
@@ -76,33 +75,31 @@ class Help:
 
     def search(self, question: str, k: int, page: str | None = None) -> list[dict[str, Any]]:
         """Return what `search --json` prints."""
-        hits = self.retrieve(question, k, page).hits
+        hits = self.retrieve(read_question(question), k, page).hits
         return orjson.loads(orjson.dumps([hit_row(hit) for hit in hits]))
 
     def extract(self, question: str, page: str, k: int) -> str:
         """Return the extract of a question from the page that answers it."""
-        hits = sorted(self.retrieve(question, k).hits, key=lambda hit: hit.chunk.page != page)
+        read = read_question(question)
+        hits = sorted(self.retrieve(read, k).hits, key=lambda hit: hit.chunk.page != page)
         ids = self.store.pages([page], PATIENT_S)[page].chunk_ids
         chunks = self.store.chunks(ids, PATIENT_S)
-        return extract_answer(question, hits, [chunks[i] for i in ids]).text
+        return extract_answer(read, hits, [chunks[i] for i in ids]).text
 
     def talk(self, questions: Sequence[str]) -> Iterator[tuple[str, str, str]]:
         """Yield each question of a conversation, made whole, with its language and best page."""
         said: tuple[Turn, ...] = ()
         for question in questions:
-            lang = conversation_language(question, said)
-            whole = contextual_question(question, said, lang)
-            hits = self.retrieve(whole, 10).hits
+            read = read_question(question, said)
+            hits = self.retrieve(read, 10).hits
             best = hits[0].chunk.page if hits else ""
-            yield whole, lang, best
-            said = (*said, Turn(question, whole, (best,)))
+            yield read.standalone, read.language, best
+            said = (*said, Turn(question, read.standalone, (best,)))
 
     def prompt(self, question: str, passage_tokens: int) -> str:
         """Return what a model reads, with a mark that does not change."""
-        lang = conversation_language(question, ())
-        found = self.retrieve(question, 5)
-        draft = prompt.Draft(question, found.hits, lang, searched=found.question)
-        built = prompt.build_prompt(draft, passage_tokens)
+        found = self.retrieve(read_question(question), 5)
+        built = prompt.build_prompt(prompt.Draft(found.question, found.hits), passage_tokens)
         return f"{built.system}\n{built.user}".replace(prompt.MARK, "MARK")
 
     def tables(self) -> dict[str, str]:
@@ -126,17 +123,17 @@ class Help:
 
 def kept_question(question: str) -> dict[str, Any]:
     """Return what is kept of a question beside its answer."""
-    return asked(question, knows=bundled_encoder().knows).to_json()
+    return read_question(question).signature(bundled_encoder()).to_json()
 
 
 def explained(question: str, other: str) -> list[Any]:
     """Return whether two questions share an answer, their cosine, the guard and what it saw."""
     encoder = bundled_encoder()
-    hit, cosine, guard = explain(question, other, encoder)
+    one, another = read_question(question), read_question(other)
+    hit, cosine, guard = explain(one, another, encoder)
     seen: tuple[str, ...] = ()
     if guard is not None:
-        one, another = (asked(text, knows=encoder.knows) for text in (question, other))
-        seen = sides(guard, one, another)
+        seen = sides(guard, one.signature(encoder), another.signature(encoder))
     return [hit, cosine, guard, *seen]
 
 

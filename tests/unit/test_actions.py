@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from rag.core.documents import Chunk, Hit
-from rag.extraction.actions import Named, action_asked, named, read_heading
+from rag.extraction.actions import Named, named, read_heading
 from rag.extraction.extract import extract_answer
+from rag.question import read_question
 
 STEPS = "1. Ouvrez {0} > Liste.\n2. Choisissez la ligne.\n3. Cliquez sur {0}."
 
@@ -19,7 +20,7 @@ def page(title: str, *sections: tuple[str, str], lang: str = "fr") -> list[Chunk
 
 
 def extract(question: str, chunks: list[Chunk], best: int = 0) -> str:
-    return extract_answer(question, [Hit(chunks[best], 1.0, 1)], chunks).text
+    return extract_answer(read_question(question), [Hit(chunks[best], 1.0, 1)], chunks).text
 
 
 @pytest.mark.parametrize(
@@ -49,7 +50,7 @@ def extract(question: str, chunks: list[Chunk], best: int = 0) -> str:
     ],
 )
 def test_a_french_heading_is_compared_with_the_action(question, heading, expected):
-    action = action_asked(question)
+    action = read_question(question).action
     assert action is not None
     assert named(read_heading(heading, "fr"), action) is expected
 
@@ -65,14 +66,14 @@ def test_a_french_heading_is_compared_with_the_action(question, heading, expecte
     ],
 )
 def test_an_english_heading_is_compared_with_the_action(question, heading, expected):
-    action = action_asked(question)
+    action = read_question(question).action
     assert action is not None
     assert named(read_heading(heading, "en"), action) is expected
 
 
 @pytest.mark.parametrize("question", ["", "?", "Comment faire un bilan ?", "How do I do it?"])
 def test_a_question_without_a_telling_verb_names_no_action(question):
-    assert action_asked(question) is None
+    assert read_question(question).action is None
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from rag.config.settings import Settings, load_settings
 from rag.core.documents import IndexMeta
 from rag.core.errors import ConfigError, IndexMismatch, IndexMissing
 from rag.encoders import bundled_encoder
+from rag.question import read_question
 from rag.stores import open_store
 from rag.stores.sqlite import SqliteStore
 from tests.pages import CountingEncoder, write_pages
@@ -130,11 +131,11 @@ def test_an_index_rebuilt_with_another_encoder_is_noticed_by_a_running_process(
     folder = write_pages(tmp_path / "pages", {"a.md": "# Créer un client\n\nOuvrez Clients."})
     run([folder], store, bundled_encoder())
     retriever = open_retriever(Settings(), store)
-    assert retriever.retrieve("client").hits
+    assert retriever.retrieve(read_question("client")).hits
     other = store.writer(IndexMeta("another", 768, 1), full=True)
     other.publish()
     with pytest.raises(IndexMismatch, match="another"):
-        retriever.retrieve("client")
+        retriever.retrieve(read_question("client"))
 
 
 def test_words_alone_are_mended_too(tmp_path):
@@ -142,7 +143,7 @@ def test_words_alone_are_mended_too(tmp_path):
     folder = write_pages(tmp_path / "pages", {"a.md": "# Soutirage\n\nOuvrez Cave."})
     run([folder], store, bundled_encoder())
     alone = open_retriever(Settings(AI_ENABLE_EMBEDDINGS=False), store)
-    found = alone.retrieve("soutirrage")
+    found = alone.retrieve(read_question("soutirrage"))
     assert found.hits[0].legs.keys() == {"bm25"}
 
 

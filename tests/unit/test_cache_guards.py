@@ -13,6 +13,7 @@ from rag.cache.match import THRESHOLD, explain, match
 from rag.cache.normalise import normal_form
 from rag.cache.words import misspelt
 from rag.encoders import bundled_encoder
+from rag.question import read_question
 
 SAME_FORM = [
     ("Comment créer un client ?", "COMMENT CREER UN CLIENT"),
@@ -187,17 +188,20 @@ def test_a_low_cosine_is_no_hit_though_no_guard_objects():
 
 def test_explain_says_why():
     encoder = bundled_encoder()
-    assert explain("Créer un lot", "créer un lot svp", encoder) == (True, 1.0, None)
-    hit, score, named = explain("Activer l'alerte", "Désactiver l'alerte", encoder)
+    one, other = read_question("Créer un lot"), read_question("créer un lot svp")
+    assert explain(one, other, encoder) == (True, 1.0, None)
+    on, off = read_question("Activer l'alerte"), read_question("Désactiver l'alerte")
+    hit, score, named = explain(on, off, encoder)
     assert (hit, named) == (False, "antonym")
     assert score > THRESHOLD
-    asked_twice = "How do I log in?", "How do I sign in?"
+    asked_twice = map(read_question, ("How do I log in?", "How do I sign in?"))
     assert explain(*asked_twice, encoder, threshold=0.99)[2] == "cosine"
 
 
 @pytest.mark.parametrize("question", ["", "?", "?!"])
 def test_a_question_without_a_word_is_not_even_its_own_like(question):
-    assert explain(question, question, bundled_encoder())[::2] == (False, "content")
+    read = read_question(question)
+    assert explain(read, read, bundled_encoder())[::2] == (False, "content")
 
 
 def test_a_slip_is_forgiven_only_where_the_cosine_is_high():

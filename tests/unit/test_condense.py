@@ -8,6 +8,7 @@ import pytest
 
 from rag.extraction.condense import condense, cut
 from rag.extraction.sentences import joined, sentences, split_units, with_heads
+from rag.question import read_question
 
 STEPS = "\n".join(
     [
@@ -77,10 +78,10 @@ def test_what_is_kept_is_units_of_the_text_in_order_within_the_limit(seed):
     text = made_up(random_source)
     longest = random_source.randint(3, 500)
     question = "Quel est le délai de la facture du client ?"
-    kept = condense(text, question, "fr", longest)
+    kept = condense(text, read_question(question), "fr", longest)
     assert kept
     assert len(kept) <= longest
-    assert kept == condense(text, question, "fr", longest)
+    assert kept == condense(text, read_question(question), "fr", longest)
     if len(text) > longest and not kept.endswith("…"):
         assert is_made_of(kept, text)
 
@@ -93,50 +94,52 @@ def test_no_unit_of_a_text_is_lost_or_changed(seed):
 
 
 def test_a_text_that_fits_is_returned_as_it_is():
-    assert condense(STEPS, "Comment créer un client ?", "fr", len(STEPS)) == STEPS
+    assert condense(STEPS, read_question("Comment créer un client ?"), "fr", len(STEPS)) == STEPS
 
 
 def test_steps_keep_their_numbers_their_lead_in_and_their_beginning():
-    kept = condense(STEPS, "Comment créer un client ?", "fr", 130)
+    kept = condense(STEPS, read_question("Comment créer un client ?"), "fr", 130)
     assert kept.split("\n")[:3] == STEPS.split("\n")[:3]
     assert "Enregistrer" not in kept
 
 
 def test_a_question_about_a_later_step_gets_it():
-    kept = condense(STEPS, "relevé bancaire PDF", "fr", 80)
+    kept = condense(STEPS, read_question("relevé bancaire PDF"), "fr", 80)
     assert kept == "Pour créer un client :\n4. Joignez le relevé bancaire au format PDF."
 
 
 def test_no_step_is_left_out_before_one_that_is_no_better_than_the_first():
     text = f"1. Ouvrez le relevé.\n2. {'Attendez la fin. ' * 9}\n3. Joignez le relevé au dossier."
-    assert condense(text, "Où est le relevé ?", "fr", 80) == "1. Ouvrez le relevé."
+    assert condense(text, read_question("Où est le relevé ?"), "fr", 80) == "1. Ouvrez le relevé."
 
 
 def test_a_row_comes_with_its_header():
-    kept = condense(TABLE, "Que veut dire E-717 ?", "fr", 80)
+    kept = condense(TABLE, read_question("Que veut dire E-717 ?"), "fr", 80)
     row = "E-717 | Cause numéro 717 | Remède numéro 717"
     assert kept.split("\n") == ["Code | Sens | Remède", row]
 
 
 def test_the_sentence_with_the_questions_words_is_kept_with_its_menu_path():
-    kept = condense(PROSE, "Où est le rapport de continuité ?", "fr", 100)
+    kept = condense(PROSE, read_question("Où est le rapport de continuité ?"), "fr", 100)
     assert "Le rapport se trouve dans Factures > Outils > Continuité." in kept
 
 
 def test_a_sentence_that_leans_on_another_comes_with_it():
     units = split_units(PROSE)
     assert with_heads(units, 4) == {3, 4}
-    kept = condense(PROSE, "Est-elle gratuite ?", "fr", 75)
+    kept = condense(PROSE, read_question("Est-elle gratuite ?"), "fr", 75)
     assert kept == "La garde coûte 1,5 € par caisse et par mois. Sinon, elle est gratuite."
 
 
 def test_without_any_shared_word_the_beginning_is_kept():
-    assert condense(PROSE, "How do I print labels?", "fr", 70).startswith("Le bon accompagne")
+    question = read_question("How do I print labels?")
+    assert condense(PROSE, question, "fr", 70).startswith("Le bon accompagne")
 
 
 def test_an_english_text_is_read_in_english():
     text = "Labels are printed at night. Invoices are archived for ten years. Users get a mail."
-    assert condense(text, "archive an invoice", "en", 45) == "Invoices are archived for ten years."
+    kept = condense(text, read_question("archive an invoice"), "en", 45)
+    assert kept == "Invoices are archived for ten years."
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from rag.core.documents import Chunk, Hit
-from rag.extraction import asked
-from rag.extraction.asked import asks_how, asks_what, giving, subject
 from rag.extraction.extract import LONGEST, USUAL, extract_answer
+from rag.extraction.giving import giving, subject
+from rag.question import intent, read_question
 
 INTRO = "Une commande réserve les bouteilles. Elle naît d'une saisie ou d'un devis."
 STEPS = "\n".join(
@@ -57,7 +57,7 @@ CHUNKS = page(
 
 def extract(question: str, best: int = 0, chunks: list[Chunk] | None = None):
     chunks = chunks or CHUNKS
-    return extract_answer(question, [Hit(chunks[best], 1.0, 1)], chunks)
+    return extract_answer(read_question(question), [Hit(chunks[best], 1.0, 1)], chunks)
 
 
 def test_how_is_answered_by_all_the_steps_and_by_nothing_else():
@@ -191,7 +191,7 @@ def test_captions_of_pictures_are_not_shown():
 def test_without_its_page_the_best_chunk_alone_answers():
     hit = Hit(CHUNKS[4], 1.0, 1)
     for chunks in ([], CHUNKS[:2]):
-        found = extract_answer("Où est le rapport ?", [hit], chunks)
+        found = extract_answer(read_question("Où est le rapport ?"), [hit], chunks)
         assert "Ventes > Outils > Bilan" in found.text
         assert found.hit == hit
 
@@ -246,7 +246,7 @@ def test_prose_that_explains_how_is_shown_from_its_beginning():
     ],
 )
 def test_only_questions_about_what_to_do_ask_how(question, how):
-    assert asks_how(question) is how
+    assert intent.intent_of(question).how is how
 
 
 @pytest.mark.parametrize(
@@ -271,7 +271,8 @@ def test_what_gives_the_kind_of_thing_asked_for_is_told_from_what_does_not(quest
     def defines(told: str) -> float:
         return float("lot" in subject(told))
 
-    gives = defines if asks_what(question) else giving(question)
+    kind = intent.intent_of(question).answer_type
+    gives = defines if kind == "definition" else giving(kind)
     assert gives(text) > gives(other)
 
 
@@ -283,8 +284,8 @@ def test_no_pattern_finds_what_its_cues_do_not_announce():
     questions = [json.loads(line)["question"] for line in lines]
     questions += ["DATE LİMITE ?", "ſeuil", "Défınir un lot", "Qu'appelle-t-on un lot ?"]
     for question in questions:
-        found = [pattern.search(question) for pattern in (*asked.FRAMES, asked.WHETHER)]
-        assert asked._found(question) == tuple(one.group() if one else "" for one in found)
+        found = [(kind, pattern.search(question)) for kind, pattern in intent.ASKING]
+        assert intent._found(question) == [(kind, one.group()) for kind, one in found if one]
 
 
 def _lines(path: Path) -> list[str]:

@@ -14,6 +14,7 @@ from rag.config.settings import Settings
 from rag.core.errors import ConfigError, CorpusError, IndexBusy, IndexMismatch, IndexMissing
 from rag.core.protocols import Store
 from rag.encoders import bundled_encoder
+from rag.question import read_question
 from rag.retriever import Retriever
 from rag.stores import open_store
 from tests.commands import souffleur, started
@@ -64,7 +65,7 @@ def index(store: Store, encoder: CountingEncoder, pages: Path) -> Callable[..., 
 
 
 def pages_found(store: Store, question: str) -> set[str]:
-    hits = Retriever(store, bundled_encoder()).retrieve(question, 10).hits
+    hits = Retriever(store, bundled_encoder()).retrieve(read_question(question), 10).hits
     return {hit.chunk.page for hit in hits if "bm25" in hit.legs}
 
 

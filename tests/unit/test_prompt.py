@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rag.core.documents import Chunk, Hit
+from rag.core.records import Turn
 from rag.prompt import (
     ANSWER_TOKENS,
     CONTEXT_TOKENS,
@@ -18,6 +19,7 @@ from rag.prompt import (
     neutralise,
     whole_tokens,
 )
+from rag.question import read_question
 
 QUESTION = "Comment créer un client ?"
 ROLE_TOKENS = [
@@ -45,7 +47,7 @@ def hit(page: str, position: int = 0, text: str = "Ouvrez Clients.", rank: int =
 
 
 def prompt_of(question: str, hits: list[Hit], passage_tokens: int = CONTEXT_TOKENS) -> Prompt:
-    return build_prompt(Draft(question, tuple(hits)), passage_tokens)
+    return build_prompt(Draft(read_question(question), tuple(hits)), passage_tokens)
 
 
 def test_the_rules_come_first_and_are_the_same_bytes_whatever_is_asked() -> None:
@@ -59,19 +61,19 @@ def test_the_question_comes_last() -> None:
 
 
 def test_a_follow_up_comes_with_the_question_before_it() -> None:
-    draft = Draft("et pour le supprimer ?", (hit("a"),), previous=QUESTION)
+    draft = Draft(read_question("et pour le supprimer ?", [Turn(QUESTION, QUESTION)]), (hit("a"),))
     assert build_prompt(draft).user.endswith(
         f"Question précédente : {QUESTION}\nQuestion : et pour le supprimer ?"
     )
 
 
 def test_an_english_question_asks_for_english() -> None:
-    assert "Answer in English." in build_prompt(Draft("How?", (hit("a"),), "en")).user
-    assert "English" not in build_prompt(Draft("Comment ?", (hit("a"),), "fr")).user
+    assert "Answer in English." in build_prompt(Draft(read_question("How?"), (hit("a"),))).user
+    assert "English" not in build_prompt(Draft(read_question("Comment ?"), (hit("a"),))).user
 
 
 def test_little_time_to_write_asks_for_a_sentence() -> None:
-    draft = Draft(QUESTION, (hit("a"),))
+    draft = Draft(read_question(QUESTION), (hit("a"),))
     assert "En une phrase." in build_prompt(draft, 100, 40).user
     assert "En une phrase." not in build_prompt(draft, 100, 200).user
 
@@ -128,7 +130,7 @@ def test_what_pages_say_otherwise_is_left_alone(text: str) -> None:
 def test_passages_stay_within_their_tokens_and_the_prompt_within_the_context(
     text: str, passage_tokens: int
 ) -> None:
-    draft = Draft(QUESTION, tuple(hit(f"p{n}", text=text) for n in range(20)))
+    draft = Draft(read_question(QUESTION), tuple(hit(f"p{n}", text=text) for n in range(20)))
     prompt = build_prompt(draft, passage_tokens)
     fixed = estimate_tokens(RULES) + fixed_tokens(draft)
     assert whole_tokens(prompt) <= fixed + passage_tokens + 6  # parts are rounded up

@@ -1,0 +1,158 @@
+"""A question, read once: every later step asks the value, none reads the text again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
+
+from rag import analysis, spelling
+from rag.cache.normalise import normal_form
+from rag.conversation.follow_up import in_context, is_follow_up
+from rag.core.documents import Vectors
+from rag.core.protocols import Lexicon
+from rag.core.records import Turn
+from rag.question.intent import Intent, intent_of
+
+if TYPE_CHECKING:
+    from rag.cache.asked import Asked
+    from rag.extraction.actions import Action
+
+MOST_WORDS = 128  # of a question
+
+
+class QueryEncoder(Protocol):
+    """Turn questions into vectors: an `Encoder`, of which nothing else is needed here."""
+
+    @property
+    def name(self) -> str:
+        """Return the name and revision that an index remembers."""
+
+    def encode_queries(self, texts: Sequence[str], timeout_s: float = 60.0) -> Vectors:
+        """Encode questions. Returns (n, dimension) float32, unit rows. Raises: EncoderError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """Hold a word that matters and the stems under which it may stand in the index.
+
+    ``is_frame``: it says what kind of thing is asked for (« prix », « délai »), not of what.
+    """
+
+    word: str
+    stems: tuple[str, ...]
+    is_frame: bool
+
+
+@dataclass(frozen=True)
+class Question:
+    """Hold a question as it was read; what is worked out on demand is kept in the value.
+
+    ``raw`` is what was typed, ``language`` (``fr`` or ``en``) what it is answered in.
+    ``standalone`` is whole by itself: a follow-up with the topic of the question that it
+    ``follows`` (empty: none). ``mends`` are its misspelt words, each with what to read instead.
+    """
+
+    raw: str
+    language: str
+    standalone: str
+    follows: str = ""
+    mends: tuple[tuple[str, str], ...] = ()
+    _vectors: dict[str, Vectors] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    _signatures: dict[Lexicon | None, Asked] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def with_mends(self, mends: Mapping[str, str]) -> Question:
+        """Return the question with its spelling mended; the retriever alone knows how."""
+        return replace(self, mends=tuple(mends.items())) if mends else self
+
+    @cached_property
+    def search_text(self) -> str:
+        """Return what is searched and answered: the whole question, its spelling mended."""
+        return spelling.corrected(self.standalone, dict(self.mends))
+
+    @cached_property
+    def content_words(self) -> tuple[str, ...]:
+        """Return the distinct words that matter before any is mended, at most `MOST_WORDS`."""
+        found = analysis.content_words(self.standalone, analysis.STEMMERS)
+        return tuple(found[:MOST_WORDS])
+
+    @cached_property
+    def search_words(self) -> tuple[str, ...]:
+        """Return the same words mended: two that are misspelt may be meant for one."""
+        mends = dict(self.mends)
+        return tuple(dict.fromkeys(mends.get(word, word) for word in self.content_words))
+
+    @cached_property
+    def words(self) -> tuple[str, ...]:
+        """Return the words of `search_text` in order, as `analysis.words` does."""
+        return tuple(analysis.words(self.search_text))
+
+    @cached_property
+    def terms(self) -> tuple[Term, ...]:
+        """Return the distinct words of `search_text` that matter, in order."""
+        found = analysis.content_words(self.search_text, analysis.STEMMERS)
+        frame = self.intent.frame
+        framing = analysis.words(frame) if frame else ()
+        return tuple(Term(word, analysis.query_stems(word), word in framing) for word in found)
+
+    @cached_property
+    def intent(self) -> Intent:
+        """Return what kind of answer is asked for."""
+        return intent_of(self.search_text)
+
+    @cached_property
+    def action(self) -> Action | None:
+        """Return the action that it asks how to do, None where it names none."""
+        from rag.extraction.actions import action_asked
+
+        return action_asked(self.search_text, self.words)
+
+    @cached_property
+    def normal_form(self) -> str:
+        """Return what two questions have in common that are the same but for manners."""
+        return normal_form(self.standalone)
+
+    def signature(self, lexicon: Lexicon | None = None) -> Asked:
+        """Return what of it matters when it is compared with another, kept by lexicon.
+
+        Without a lexicon, which tells whether a word is one, no misspelling is forgiven.
+        """
+        from rag.cache.asked import asked
+
+        if lexicon not in self._signatures:
+            knows = lexicon.knows if lexicon else None
+            self._signatures[lexicon] = asked(self.standalone, knows=knows)
+        return self._signatures[lexicon]
+
+    def vector(self, encoder: QueryEncoder, timeout_s: float = 60.0) -> Vectors:
+        """Return the vector of `search_text`: (dimension,) float32; encoded once by each encoder.
+
+        Raises: EncoderError.
+        """
+        name = encoder.name
+        if name not in self._vectors:
+            self._vectors[name] = encoder.encode_queries([self.search_text], timeout_s)[0]
+        return self._vectors[name]
+
+
+def read_question(text: str, history: Sequence[Turn] = ()) -> Question:
+    """Read a question that comes after these turns, oldest first; nothing else reads it."""
+    language = _language(text, history)
+    standalone = text
+    if history and is_follow_up(text, language):
+        standalone = in_context(text, history[-1].contextual, language)
+    follows = history[-1].contextual if standalone != text else ""
+    return Question(text, language, standalone, follows)
+
+
+def _language(text: str, history: Sequence[Turn]) -> str:
+    """Return ``fr`` or ``en``: the question's own language, or the conversation's if in doubt."""
+    own = analysis.question_language(text)
+    if not history or own == "en" or analysis.question_language(f"{text} the") == "fr":
+        return own
+    return analysis.question_language(history[-1].contextual)
