@@ -35,7 +35,7 @@ OWNERS = {
     "django": ["ai_assistant/"],
     "uvicorn": ["rag/server/running", "rag/server/protocols", "rag/mcp_server", "ai_assistant/"],
     "websockets": ["rag/server/protocols"],
-    "prometheus_client": ["rag/server/metrics"],
+    "prometheus_client": ["rag/server/monitoring"],
 }
 # a room's modules by the prefixes of their names (the longest counts), and the rooms it may import
 ROOMS = {
@@ -87,7 +87,7 @@ ROOMS = {
     "django": (["ai_assistant"], ["core", "config", "stores", "answering", "server", "face"]),
 }
 # where names that sites import used to be, and where they are
-SHIMS = {"rag.settings": "rag.config.settings"}
+SHIMS = {"rag.settings": "rag.config.settings", "rag.server.keys": "rag.server.security"}
 
 
 def name_of(path: Path) -> str:

@@ -66,7 +66,7 @@ def _socket(request: HttpRequest | None) -> str:
 
 def _token() -> str | None:
     """Return a token for the page where the help asks for a key."""
-    from rag.server.keys import mint_token
+    from rag.server.security import mint_token
 
     try:
         doors = _doors()

@@ -16,21 +16,9 @@ from fastapi import FastAPI
 from rag.config.settings import Settings
 from rag.core.records import Channel
 from rag.desk import HelpDesk
-from rag.server import (
-    admin,
-    completions,
-    demo,
-    feedback,
-    health,
-    metrics,
-    query,
-    reference,
-    socket,
-    tokens,
-    widget,
-)
-from rag.server.doors import install_doors
-from rag.server.hub import hub_of
+from rag.server import admin, demo, monitoring, openai_api, query, security, static_pages, websocket
+from rag.server.security import install_doors
+from rag.server.session import hub_of
 from rag.server.settings import SIGNALS, ServerSettings, load_server_settings
 from rag.telemetry import open_traces
 
@@ -62,13 +50,22 @@ def create_app(
     app.state.desk = desk
     app.state.loaded = loaded
     install_doors(app, doors)
-    metrics.watch(desk)
+    monitoring.watch(desk)
     app.state.traces = traces = open_traces()
     if traces is not None:
         desk.listeners.append(traces.note)
-    for part in (query, completions, socket, feedback, tokens, admin, health, metrics, widget):
-        app.include_router(part.router)
-    app.include_router(reference.router)
+    for router in (
+        query.router,
+        openai_api.router,
+        websocket.router,
+        admin.feedback_router,
+        security.router,
+        admin.router,
+        monitoring.router,
+        static_pages.widget_router,
+        static_pages.router,
+    ):
+        app.include_router(router)
     if with_demo:
         app.include_router(demo.router)  # last: its screens may be at any path
     return app
@@ -93,7 +90,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 async def _warm(desk: HelpDesk, loaded: Callable[[], None] | None) -> None:
     """Load index and model before the first question, and tell the operator what is missing."""
     with suppress(Exception):  # the first answer says what is wrong with the model
-        for line in await health.lacks(desk):
+        for line in await monitoring.lacks(desk):
             logger.warning("%s", line)
         await desk.load()
         if loaded is not None:

@@ -1,7 +1,9 @@
 """Everything that goes wrong, as application/problem+json (RFC 9457): never a trace or a path.
 
 What the asker reads is general and in French or English; what the operator must know is logged.
-Under ``/v1`` errors have the shape that OpenAI's clients read.
+Under ``/v1`` errors have the shape that OpenAI's clients read. Every response carries headers that
+say what a browser may do with it; they are ASGI middleware by themselves: a stream passes through
+as it comes, and so does a client's leaving.
 """
 
 from __future__ import annotations
@@ -14,7 +16,9 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rag.core.errors import (
     ConfigError,
@@ -27,11 +31,33 @@ from rag.core.errors import (
     SearchUnavailable,
     ServiceStopping,
 )
-from rag.server.headers import SECURITY
 from rag.server.wording import DETAILS, detail, preferred_language
 
+# for pages of our own: nothing inline, nothing from elsewhere, in nobody's frame
+PAGE_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "font-src 'self'",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
+SECURITY = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+    "Content-Security-Policy": DATA_POLICY,
+}
+PRIVATE = ("/api/", "/v1/")  # what is answered there is nobody else's
 logger = logging.getLogger(__name__)
-
 MEDIA_TYPE = "application/problem+json"
 OPENAI_PATHS = "/v1/"
 UNAVAILABLE = (
@@ -58,6 +84,35 @@ CODES = {
     429: "too_many",
     503: "unavailable",
 }
+
+
+class SecurityHeaders:
+    """Add the headers that a response does not have yet."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, and its response back with the headers."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                _complete(MutableHeaders(scope=message), scope["path"])
+            await send(message)
+
+        await self._app(scope, receive, sending)
+
+
+def _complete(headers: MutableHeaders, path: str) -> None:
+    if headers.get("content-type", "").startswith("text/html"):
+        headers.setdefault("Content-Security-Policy", PAGE_POLICY)
+    if path.startswith(PRIVATE):
+        headers.setdefault("Cache-Control", "no-store")
+    for name, value in SECURITY.items():
+        headers.setdefault(name, value)
 
 
 class Problem(Exception):
@@ -185,6 +240,7 @@ PROBLEM_SCHEMA = {
         },
     },
 }
+
 OPENAI_SCHEMA = {
     "type": "object",
     "title": "OpenAIError",

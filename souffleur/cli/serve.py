@@ -68,7 +68,7 @@ def token() -> None:
     It opens nothing but the asking, for HELP_TOKEN_MAX_AGE seconds. A site mints one for each
     page it sends: rag.server.keys.mint_token, or POST /api/help/token with the key.
     """
-    from rag.server.keys import mint_token
+    from rag.server.security import mint_token
     from rag.server.settings import load_server_settings
 
     click.echo(mint_token(load_server_settings()))

@@ -9,7 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from rag.server.app import create_app
-from rag.server.widget import PARTS, widget_script
+from rag.server.static_pages import PARTS, widget_script
 
 LARGEST_BYTES = 15_000
 

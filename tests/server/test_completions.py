@@ -9,7 +9,7 @@ import pytest
 
 from rag.core.answers import Answer, Source
 from rag.messages import message
-from rag.server.completion_text import after_chunks, closing
+from rag.server.openai_api import after_chunks, closing
 from tests.office import FAST, Machine
 from tests.office import serving as office
 from tests.scripted import HEAD, ScriptedServer, line, reply, wait_until

@@ -10,10 +10,15 @@ import time
 import pytest
 
 from rag.core.errors import ConfigError
-from rag.server.bodies import depth
-from rag.server.keys import caller_allowed, mint_token, same, subprotocol, token_good
-from rag.server.limits import Limiter, client_of
-from rag.server.origins import origin_allowed
+from rag.server.middleware import Limiter, client_of, depth
+from rag.server.security import (
+    caller_allowed,
+    mint_token,
+    origin_allowed,
+    same,
+    subprotocol,
+    token_good,
+)
 from rag.server.settings import (
     MOST_BODY_BYTES,
     MOST_CHAT_BYTES,

@@ -16,8 +16,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from rag.retriever import LONGEST_QUESTION
-from rag.server.connections import BAD_IN_A_ROW, MOST_FRAMES
 from rag.server.protocols import HEAD_S, MOST_FRAGMENTS
+from rag.server.websocket import BAD_IN_A_ROW, MOST_FRAMES
 from tests.scripted import wait_until
 from tests.server.running import Running, serving
 from tests.server.sockets import Asker, asking, close_code, frame, raw_socket

@@ -1,20 +1,45 @@
-"""Is the process alive, and can it answer: what a load balancer and an operator ask."""
+"""Is the process alive, can it answer, and what came of questions: for operators and Prometheus.
+
+With several processes, the figures at /metrics are of all of them together.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import time
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import JSONResponse, Response
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from pydantic import BaseModel, Field
 
 from rag.core.deadline import bounded
-from rag.core.errors import HelpError, IndexFault, IndexMissing, SearchUnavailable
-from rag.desk import HelpDesk
+from rag.core.errors import (
+    HelpError,
+    IndexFault,
+    IndexMissing,
+    QuestionRefused,
+    SearchUnavailable,
+    ServiceStopping,
+)
+from rag.desk import HelpDesk, Outcome
+from rag.messages import code_of
+from rag.server.security import require_admin
 
 CHECK_S = 0.7  # each check runs at the same time as the others
 INDEX_AGE_S = 1.0  # a check's result serves all who ask meanwhile
@@ -28,6 +53,56 @@ NO_MODEL = "The language model's server does not answer. Start it, or correct it
 MODEL_OFF = "Switched off by HELP_DEGRADED_MODE."
 STOPPING = "The process is about to end."
 router = APIRouter(tags=["operation"])
+MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
+SECONDS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 7.5, 10, 15, 30, 60)
+registry = CollectorRegistry()
+QUESTIONS = Counter(
+    "souffleur_questions",
+    "Questions by what came of them: written, kept, extract, unanswered, stopped, refused, failed",
+    ["channel", "result"],
+    registry=registry,
+)
+ANSWER_SECONDS = Histogram(
+    "souffleur_answer_seconds",
+    "From question to last word, of answers that were given",
+    ["result"],
+    buckets=SECONDS,
+    registry=registry,
+)
+FIRST_TEXT_SECONDS = Histogram(
+    "souffleur_first_text_seconds",
+    "From question to something to read, the extract included",
+    buckets=SECONDS,
+    registry=registry,
+)
+CACHE_HITS = Counter(
+    "souffleur_cache_hits",
+    "Answers that were kept, for the same question or for one of its meaning",
+    ["kind"],
+    registry=registry,
+)
+DEGRADED = Counter(
+    "souffleur_degraded", "Answers without the model, by why", ["reason"], registry=registry
+)
+DROPPED = Counter(
+    "souffleur_unsupported_sentences",
+    "Sentences of the model that no page supports, left out",
+    registry=registry,
+)
+TOKENS = Counter(
+    "souffleur_model_tokens", "Tokens read and written", ["model", "kind"], registry=registry
+)
+IN_PROGRESS = Gauge(
+    "souffleur_answers_in_progress",
+    "Answers under way",
+    registry=registry,
+    multiprocess_mode="livesum",
+)
+WEBSOCKETS = Gauge(
+    "souffleur_websockets_open", "WebSockets", registry=registry, multiprocess_mode="livesum"
+)
+if MULTIPROCESS not in os.environ:
+    ProcessCollector(registry=registry)
 
 
 class Alive(BaseModel):
@@ -160,3 +235,84 @@ async def _connects(url: str) -> bool:
         return False
     writer.close()
     return True
+
+
+@router.get(
+    "/metrics",
+    summary="Figures for Prometheus",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
+async def read_metrics(_: Annotated[None, Depends(require_admin)]) -> Response:
+    """Return the figures in Prometheus' text format."""
+    return Response(generate_latest(_everyones()), media_type=CONTENT_TYPE_LATEST)
+
+
+def watch(desk: HelpDesk) -> None:
+    """Count what a help desk answers."""
+    desk.listeners.append(note)
+    desk.watchers.append(IN_PROGRESS.set)
+
+
+def note(outcome: Outcome) -> None:
+    """Count what came of a question."""
+    result = result_of(outcome)
+    QUESTIONS.labels(outcome.channel, result).inc()
+    if outcome.served is None:
+        return
+    answer = outcome.served.answer
+    ANSWER_SECONDS.labels(result).observe(outcome.total_s)
+    if outcome.first_text_s is not None:
+        FIRST_TEXT_SECONDS.observe(outcome.first_text_s)
+    if answer.cached:
+        CACHE_HITS.labels(answer.cached).inc()
+        return
+    if answer.degraded:
+        DEGRADED.labels(code_of(answer.reason) or "other").inc()
+    DROPPED.inc(answer.unsupported)
+    if answer.usage and answer.model:
+        TOKENS.labels(answer.model, "prompt").inc(answer.usage.prompt_tokens)
+        TOKENS.labels(answer.model, "output").inc(answer.usage.output_tokens)
+
+
+def result_of(outcome: Outcome) -> str:
+    """Return in one word what came of a question."""
+    if isinstance(outcome.error, QuestionRefused | ServiceStopping):
+        return "refused"
+    if outcome.error is not None:
+        return "failed"
+    if outcome.served is None:
+        return "stopped"
+    answer = outcome.served.answer
+    if answer.cached:
+        return "kept"
+    if not answer.answered:
+        return "unanswered"
+    return "written" if answer.model else "extract"
+
+
+@contextmanager
+def open_websocket() -> Iterator[None]:
+    """Count a WebSocket as open inside."""
+    WEBSOCKETS.inc()
+    try:
+        yield
+    finally:
+        WEBSOCKETS.dec()
+
+
+def _everyones() -> CollectorRegistry:
+    """Return what to show: this process's figures, or those of all workers."""
+    folder = os.environ.get(MULTIPROCESS)
+    if folder is None:
+        return registry
+    for file in Path(folder).glob("gauge_live*_*.db"):  # a worker that was killed leaves its own
+        with suppress(ValueError):
+            pid = int(file.stem.rpartition("_")[2])
+            try:
+                os.kill(pid, 0)
+            except ProcessLookupError:
+                mark_process_dead(pid, folder)  # type: ignore[no-untyped-call]
+    together = CollectorRegistry()
+    MultiProcessCollector(together, folder)  # type: ignore[no-untyped-call]
+    return together

@@ -1,9 +1,26 @@
-"""One WebSocket: what it sends is read and obeyed, what it is told waits in a bounded queue."""
+"""The WebSocket of the widget: who may open it, and how its connection is served.
+
+Frames are JSON text. A client sends
+
+- ``{type: "message", conversation_id, content, page?, title?}``
+- ``{type: "stop", conversation_id}``
+- ``{type: "resume", conversation_id, after, series?, waiting?}``: the messages numbered above
+  ``after``; ``waiting``: for an answer, so that ``unknown_conversation`` says when none will come
+- ``{type: "warm"}``
+
+and is sent ``message_sources``, ``message_chunk`` …, ``message_complete`` or ``error``, numbered by
+``seq`` in their conversation: 1, 2, 3… over its questions, anew with another ``series`` where
+another process answers. An error without them refuses a frame.
+Chunks joined are the complete message's content, unless it has a reason, answers nothing or was
+stopped: its content then replaces them. A conversation whose id has fewer than 16 characters is
+known to its connection alone.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import time
 from collections import deque
 from collections.abc import Callable
@@ -12,13 +29,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from fastapi import APIRouter, WebSocket
+from starlette.responses import Response
+from starlette.websockets import WebSocketDisconnect
 
 from rag.analysis import question_language
-from rag.server.conversations import Conversation, error_message
-from rag.server.hub import Hub
-from rag.server.incoming import Ask, Resume, Stop, Unreadable, read_frame
-from rag.server.replay import Numbered
+from rag.server.frames import Ask, Numbered, Resume, Stop, Unreadable, read_frame
+from rag.server.middleware import client_of
+from rag.server.monitoring import open_websocket
+from rag.server.protocols import LINE, Line
+from rag.server.security import caller_allowed, origin_allowed, subprotocol
+from rag.server.session import Conversation, Hub, error_message, hub_of
 
 SEND_S = 10.0  # who takes no message for so long is gone
 MOST_WAITING_BYTES = 512 * 1024
@@ -32,6 +53,8 @@ UNSUPPORTED_DATA, POLICY_VIOLATION, SERVICE_RESTART = 1003, 1008, 1012
 # the form is the users': their guide and their log filters name it
 STREAMING_LINE = "Streaming démarré pour la conversation %s, fragment #1 envoyé"
 logger = logging.getLogger("rag.server.socket")
+PATH = "/ws/ai_assistant/"
+router = APIRouter()
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,3 +267,45 @@ def shown_name(name: str) -> str:
     """Return an id as a log may show it: whoever knows a long one can read the conversation."""
     text = name if len(name) < SHORTEST_SHARED_ID else f"{name[:SHOWN_NAME]}..."
     return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+@router.websocket(PATH)
+async def help_socket(websocket: WebSocket) -> None:
+    """Answer questions over a WebSocket."""
+    hub = hub_of(websocket.app)
+    status = _refusal(websocket, hub)
+    if status is not None:
+        await _deny(websocket, status)
+        return
+    client = client_of(websocket.scope)
+    line: Line | None = websocket.scope.get("extensions", {}).get(LINE)
+    name = secrets.token_hex(16)
+    connection = Connection(websocket, hub, name, line.abort if line else None)
+    hub.join(connection, client)
+    if line is not None:
+        line.on_leave = hub.leave
+    try:
+        await websocket.accept(subprotocol(websocket.headers))
+        with open_websocket():
+            await connection.serve()
+    finally:
+        hub.part(connection, client)
+
+
+def _refusal(websocket: WebSocket, hub: Hub) -> int | None:
+    """Return the HTTP status that refuses a handshake, None if it is accepted."""
+    settings = websocket.app.state.doors.settings
+    headers, scope = websocket.headers, websocket.scope
+    if not origin_allowed(settings, headers.get("origin"), headers.get("host"), scope["scheme"]):
+        return 403
+    if not caller_allowed(settings, headers):
+        return 401
+    return hub.full(websocket)
+
+
+async def _deny(websocket: WebSocket, status: int) -> None:
+    extensions: dict[str, Any] = websocket.scope.get("extensions", {})
+    if "websocket.http.response" in extensions:
+        await websocket.send_denial_response(Response(status_code=status))
+    else:
+        await websocket.close()

@@ -1,18 +1,31 @@
-"""The interface's documentation as a page of its own: no script, nothing from elsewhere."""
+"""Files for browsers: the widget's script as one cacheable file, and the interface's documentation.
+
+Neither loads anything from elsewhere.
+"""
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import json
+from dataclasses import dataclass
+from functools import cache
 from html import escape
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse
 
 STYLE = Path(__file__).parent / "static" / "docs.css"
 DEEPEST = 4  # of an example
 router = APIRouter(include_in_schema=False)
+PARTS = ("settings", "texts", "styles", "markdown", "connection", "talk", "entry", "widget")
+HEAD = '(() => {\n"use strict";\nif (customElements.get("souffleur-widget")) return;\n'
+TAIL = "})();\n"
+MAX_AGE_S = 300  # a new version is on every page that soon
+widget_router = APIRouter()
 
 
 @router.get("/docs", response_class=HTMLResponse)
@@ -139,3 +152,47 @@ def _anchor(method: str, path: str) -> str:
 
 def _h3(text: str) -> str:
     return f"<h3>{escape(text)}</h3>"
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """Hold a file that is served: its bytes, the same compressed, and what names this version."""
+
+    body: bytes
+    compressed: bytes
+    etag: str
+
+
+@cache
+def widget_script() -> Script:
+    """Return the widget as its one script tag loads it."""
+    folder = files("rag.server").joinpath("static", "widget")
+    parts = [folder.joinpath(f"{name}.js").read_text(encoding="utf-8") for name in PARTS]
+    body = (HEAD + "\n".join(parts) + TAIL).encode()
+    # no time stamp: every process of a server serves the same bytes
+    return Script(body, gzip.compress(body, 9, mtime=0), hashlib.sha256(body).hexdigest()[:20])
+
+
+def script_headers(script: Script) -> dict[str, str]:
+    """Return the headers that let browsers keep the script, compressed or not."""
+    return {
+        "ETag": f'W/"{script.etag}"',
+        "Cache-Control": f"public, max-age={MAX_AGE_S}",
+        "Vary": "Accept-Encoding",
+        "X-Content-Type-Options": "nosniff",
+        "Cross-Origin-Resource-Policy": "cross-origin",  # pages of other sites include it
+    }
+
+
+@widget_router.get("/widget.js", include_in_schema=False)
+async def widget(request: Request) -> Response:
+    """Serve the widget."""
+    script = widget_script()
+    headers = script_headers(script)
+    if script.etag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    body = script.body
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        headers["Content-Encoding"] = "gzip"
+        body = script.compressed
+    return Response(body, media_type="text/javascript; charset=utf-8", headers=headers)
