@@ -13,10 +13,10 @@ from functools import cache
 from pathlib import Path
 
 from rag import messages
-from rag.cache.normalise import normal_form
 from rag.config.settings import Settings
 from rag.core.answers import Answer
 from rag.core.records import JournalEntry, now
+from rag.question.normalization import normal_form
 
 KEY_FILE = "journal.key"
 KEY_BYTES = 32

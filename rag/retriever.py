@@ -14,13 +14,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from rag import analysis, spelling
+from rag import analysis
 from rag.core.deadline import Deadline
 from rag.core.documents import Chunk, Hit, IndexMeta, SearchLegs, Vectors, check_meta
 from rag.core.errors import EncoderError, IndexMismatch, QuestionRefused
 from rag.core.protocols import Encoder, Lexicon, Store
 from rag.cross_encoder import CrossEncoderReader
-from rag.question import Question
+from rag.question import Question, spelling
 from rag.reranker import Reranker, rescore
 
 CANDIDATES = 100  # of each leg

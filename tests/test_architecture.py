@@ -43,10 +43,8 @@ ROOMS = {
     "config": (["rag.config"], ["core"]),
     "language": (["rag.language", "rag.analysis", "rag.lexicon", "rag.messages"], ["core"]),
     "question": (
-        ["rag.question", "rag.spelling", "rag.extraction.actions"]
-        + [f"rag.conversation.{name}" for name in ("follow_up", "grammar")]
-        + [f"rag.cache.{name}" for name in ("acting", "asked", "grammar", "normalise")]
-        + [f"rag.cache.{name}" for name in ("phrasing", "reading", "settling", "words")],
+        ["rag.question", "rag.extraction.actions", "rag.conversation.grammar"]
+        + ["rag.cache.grammar", "rag.cache.words"],
         ["core", "language"],
     ),
     "encoders": (["rag.encoders", "rag.cross_encoder"], ["core", "config"]),

@@ -10,7 +10,6 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 
-from rag.cache.asked import Asked
 from rag.cache.match import match
 from rag.core.answers import Answer, read_answer, worth_keeping_s
 from rag.core.documents import Hit, PageRecord
@@ -19,6 +18,7 @@ from rag.core.protocols import AnswerStore
 from rag.core.records import CachedAnswer, Counted, Scope
 from rag.encoders.static import StaticEncoder
 from rag.question import Question
+from rag.question.signature import QuestionSignature
 
 CANDIDATES = 8  # of which a guard may refuse some
 LEASE_MARGIN_S = 1.0
@@ -183,7 +183,7 @@ class AnswerCache:
             here = replace(wanted, page=scope.page)
             near = self._store.candidates(scope, vector, CANDIDATES, time.time(), timeout_s)
             for entry, cosine in near:
-                if match(Asked.from_json(entry.asked), here, cosine):
+                if match(QuestionSignature.from_json(entry.asked), here, cosine):
                     return entry
         return None
 
@@ -214,7 +214,7 @@ class AnswerCache:
             vector=request.question.vector(encoder),
         )
 
-    def _asked(self, request: Request, encoder: StaticEncoder) -> Asked:
+    def _asked(self, request: Request, encoder: StaticEncoder) -> QuestionSignature:
         read = request.question.signature(encoder)
         return replace(read, page=request.page, conversation=request.question.follows)
 

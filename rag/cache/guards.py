@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rag.cache.asked import Asked
 from rag.cache.grammar import OPPOSED
 from rag.cache.words import Word, misspelt, opposed
+from rag.question.signature import QuestionSignature
 
 WHICH = frozenset(("which", "which is"))
 Pairs = list[tuple[int, int]]
@@ -21,7 +21,7 @@ LEFTOVER_NAMES = {"quantity": "quantifier", "polarity": "negation", "word": "con
 CLOSE_KINDS = frozenset({frozenset(("bare", "how")), frozenset(("bare", "which is"))})
 
 
-def guard(a: Asked, b: Asked, *, slips: bool = True) -> str | None:
+def guard(a: QuestionSignature, b: QuestionSignature, *, slips: bool = True) -> str | None:
     """Return the name of the guard that keeps b from a's answer; None when all agree.
 
     ``slips``: a word that one of them misspells is forgiven.
@@ -40,7 +40,7 @@ def guard(a: Asked, b: Asked, *, slips: bool = True) -> str | None:
     return _asked_for(a, b) or _parts(a, b, pairs)
 
 
-def _circumstances(a: Asked, b: Asked) -> str | None:
+def _circumstances(a: QuestionSignature, b: QuestionSignature) -> str | None:
     if a.lang != b.lang:
         return "language"
     if a.page != b.page:
@@ -49,7 +49,7 @@ def _circumstances(a: Asked, b: Asked) -> str | None:
     return None if alike else "conversation"
 
 
-def _asked_for(a: Asked, b: Asked) -> str | None:
+def _asked_for(a: QuestionSignature, b: QuestionSignature) -> str | None:
     """Return the guard of two questions that ask another thing of the same words."""
     if a.kind != b.kind and not _close_kinds(a, b):
         return "interrogative"
@@ -61,7 +61,7 @@ def _asked_for(a: Asked, b: Asked) -> str | None:
     return None if alike else "role"
 
 
-def _close_kinds(a: Asked, b: Asked) -> bool:
+def _close_kinds(a: QuestionSignature, b: QuestionSignature) -> bool:
     """Say whether two kinds ask the same: *quels sont les formats admis*, *quels formats sont…*."""
     kinds = frozenset((a.kind, b.kind))
     if kinds == WHICH:
@@ -127,7 +127,9 @@ def _all_polarity(*sides: Sequence[Word]) -> bool:
     return all(word.sort == "polarity" for side in sides for word in side)
 
 
-def _parts(a: Asked, b: Asked, pairs: Sequence[tuple[int, int]]) -> str | None:
+def _parts(
+    a: QuestionSignature, b: QuestionSignature, pairs: Sequence[tuple[int, int]]
+) -> str | None:
     """Return the guard of words that are the same and do not play the same part."""
     matched = [(a.words[one], b.words[other]) for one, other in pairs]
     reworded = any(_reworded(one, other) for one, other in matched)
@@ -158,7 +160,12 @@ def _reworded(one: Word, other: Word) -> bool:
     return all(key.startswith(("s:", "z:")) for key in common)
 
 
-def _turned(a: Asked, b: Asked, order: list[int], matched: Sequence[tuple[Word, Word]]) -> bool:
+def _turned(
+    a: QuestionSignature,
+    b: QuestionSignature,
+    order: list[int],
+    matched: Sequence[tuple[Word, Word]],
+) -> bool:
     """Say whether the words only moved as one block, so that each keeps its part.
 
     *Une cuvée, comment la supprimer ?* is *comment supprimer une cuvée ?*; *de B vers A* is not

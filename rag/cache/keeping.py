@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from rag.cache.normalise import normal_form
 from rag.core.answers import Answer, Source
 from rag.core.documents import PageRecord
 from rag.core.errors import HelpError
 from rag.core.protocols import AnswerStore
 from rag.core.records import CachedAnswer, CacheStats
+from rag.question.normalization import normal_form
 
 TIMEOUT_S = 10.0
 CLEAR_S = 30.0

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from rag.cache.asked import Asked
 from rag.cache.guards import guard
 from rag.encoders.static import StaticEncoder
 from rag.question import Question
+from rag.question.signature import QuestionSignature
 
 SLIP_COSINE = 0.80  # below, a word that looks misspelt may be another one
 # chosen on the development half of tests/quality/cache_pairs.jsonl; docs/quality.md has the sweep
 THRESHOLD = 0.40
 
 
-def match(a: Asked, b: Asked, cosine: float, threshold: float = THRESHOLD) -> bool:
+def match(
+    a: QuestionSignature, b: QuestionSignature, cosine: float, threshold: float = THRESHOLD
+) -> bool:
     """Say whether b may be served a's answer: near enough, and no guard objects."""
     return cosine >= threshold and guard(a, b, slips=cosine >= SLIP_COSINE) is None
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rag.cache.asked import Asked
 from rag.cache.words import Word
+from rag.question.signature import QuestionSignature
 
 NOTHING = "nothing"
 FORMS = ("language", "page", "conversation", "interrogative", "modality", "tense")
 
 
-def sides(named: str, a: Asked, b: Asked) -> tuple[str, str]:
+def sides(named: str, a: QuestionSignature, b: QuestionSignature) -> tuple[str, str]:
     """Return what each question had that the guard of this name did not find in the other."""
     if named in FORMS:
         return _form(named, a), _form(named, b)
@@ -25,7 +25,7 @@ def sides(named: str, a: Asked, b: Asked) -> tuple[str, str]:
     return left or NOTHING, right or NOTHING
 
 
-def _form(named: str, asked: Asked) -> str:
+def _form(named: str, asked: QuestionSignature) -> str:
     values = {
         "language": asked.lang,
         "page": asked.page,

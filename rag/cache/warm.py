@@ -14,12 +14,12 @@ from itertools import zip_longest
 
 from rag.cache.answers import AnswerCache, Request
 from rag.cache.keeping import HITS, TIMEOUT_S, every_entry
-from rag.cache.normalise import normal_form
 from rag.core.answers import Answer, worth_keeping_s
 from rag.core.documents import PageRecord
 from rag.core.errors import HelpError
 from rag.core.protocols import AnswerStore
 from rag.question import read_question
+from rag.question.normalization import normal_form
 
 NICENESS = 10
 QUIET_S = 5.0  # after somebody was answered, others may be about to ask

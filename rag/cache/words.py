@@ -11,8 +11,8 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from rag.cache.normalise import fold, tokens
 from rag.lexicon import ANTONYMS, SYNONYMS
+from rag.question.normalization import fold, tokens
 
 INFINITIVE = re.compile(
     r"(.{2,}?)(?:er|ir|oir|(?:(?<=d)|(?<=tt)|(?<=ait)|(?<=i)|(?<=v)|(?<=p)|(?<=c)|(?<=clo)|(?<=clu))re)"

@@ -1,4 +1,4 @@
-"""Turns of conversations, kept by this process or shared, and what a question means after them."""
+"""Turns of conversations, kept by this process or shared."""
 
 from __future__ import annotations
 
@@ -6,23 +6,13 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
 
-from rag.analysis import question_language
-from rag.conversation.follow_up import in_context, is_follow_up
 from rag.core.deadline import CircuitBreaker, Guarded
 from rag.core.errors import IndexFault, QuestionRefused, SearchUnavailable
 from rag.core.protocols import TurnStore
 from rag.core.records import EXPIRES_S, MOST_TURNS, Turn
 
-__all__ = [
-    "Conversations",
-    "SharedConversations",
-    "Turn",
-    "contextual_question",
-    "conversation_language",
-    "is_follow_up",
-]
+__all__ = ["Conversations", "SharedConversations", "Turn"]
 LONGEST_ID = 200  # characters: ids come from anybody
 READ_S = 0.3
 WRITE_S = 1.0  # the first one makes the index; who asked has the answer already
@@ -134,21 +124,3 @@ def check_id(conversation_id: str) -> None:
             f"The conversation's id has {len(conversation_id):,} characters; at most {LONGEST_ID}"
             " are kept. Send a shorter one, a UUID for example."
         )
-
-
-def contextual_question(question: str, turns: Sequence[Turn], lang: str) -> str:
-    """Return the text to search with: a follow-up with the topic of the turn before it.
-
-    A question that stands alone, or that comes first, is returned as it is.
-    """
-    if not turns or not is_follow_up(question, lang):
-        return question
-    return in_context(question, turns[-1].contextual, lang)
-
-
-def conversation_language(question: str, turns: Sequence[Turn]) -> str:
-    """Return ``fr`` or ``en``: the question's own language, or the conversation's if in doubt."""
-    own = question_language(question)
-    if not turns or own == "en" or question_language(f"{question} the") == "fr":
-        return own
-    return question_language(turns[-1].contextual)

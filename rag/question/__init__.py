@@ -7,17 +7,18 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
-from rag import analysis, spelling
-from rag.cache.normalise import normal_form
-from rag.conversation.follow_up import in_context, is_follow_up
+from rag import analysis
 from rag.core.documents import Vectors
 from rag.core.protocols import Lexicon
 from rag.core.records import Turn
+from rag.question import spelling
+from rag.question.follow_up import in_context, is_follow_up
 from rag.question.intent import Intent, intent_of
+from rag.question.normalization import normal_form
 
 if TYPE_CHECKING:
-    from rag.cache.asked import Asked
     from rag.extraction.actions import Action
+    from rag.question.signature import QuestionSignature
 
 MOST_WORDS = 128  # of a question
 
@@ -62,7 +63,7 @@ class Question:
     _vectors: dict[str, Vectors] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
-    _signatures: dict[Lexicon | None, Asked] = field(
+    _signatures: dict[Lexicon | None, QuestionSignature] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
@@ -117,16 +118,16 @@ class Question:
         """Return what two questions have in common that are the same but for manners."""
         return normal_form(self.standalone)
 
-    def signature(self, lexicon: Lexicon | None = None) -> Asked:
+    def signature(self, lexicon: Lexicon | None = None) -> QuestionSignature:
         """Return what of it matters when it is compared with another, kept by lexicon.
 
         Without a lexicon, which tells whether a word is one, no misspelling is forgiven.
         """
-        from rag.cache.asked import asked
+        from rag.question.signature import signature_of
 
         if lexicon not in self._signatures:
             knows = lexicon.knows if lexicon else None
-            self._signatures[lexicon] = asked(self.standalone, knows=knows)
+            self._signatures[lexicon] = signature_of(self.standalone, knows=knows)
         return self._signatures[lexicon]
 
     def vector(self, encoder: QueryEncoder, timeout_s: float = 60.0) -> Vectors:

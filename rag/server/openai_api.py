@@ -22,12 +22,12 @@ from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.types import Receive, Scope, Send
 
-from rag.conversation import contextual_question, conversation_language
 from rag.core.answers import Answer, ChunkEvent, CompleteEvent, Source
 from rag.core.errors import HelpError
 from rag.core.records import Turn
 from rag.desk import HelpDesk
 from rag.messages import message
+from rag.question import read_question
 from rag.retriever import LONGEST_QUESTION
 from rag.server.problems import Problem, problem_of, problem_response
 from rag.server.query import while_there
@@ -300,8 +300,8 @@ def _question(messages: list[Message]) -> tuple[str, str]:
         raise Problem(400, "no_question")
     turns: list[Turn] = []
     for text in said[-MOST_TURNS:]:
-        lang = conversation_language(text[:LONGEST_QUESTION], turns)
+        read = read_question(text[:LONGEST_QUESTION], turns)
         # what is too long is refused where every question is
-        whole = contextual_question(text, turns, lang) if len(text) < LONGEST_QUESTION else text
+        whole = read.standalone if len(text) < LONGEST_QUESTION else text
         turns.append(Turn(text, whole if len(whole) <= LONGEST_QUESTION else text))
-    return turns[-1].contextual, lang
+    return turns[-1].contextual, read.language

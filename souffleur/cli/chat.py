@@ -167,10 +167,11 @@ class Talk:
     def _answer(self, question: str) -> None:
         from asyncio import CancelledError
 
-        from rag.conversation import Turn, conversation_language
         from rag.core.errors import QuestionRefused
+        from rag.core.records import Turn
+        from rag.question import read_question
 
-        self._lang = conversation_language(question, self._asked)
+        self._lang = read_question(question, self._asked).language
         self._asked = [Turn(question, question)]
         events = self._ask(question, conversation_id=self._id)
         try:

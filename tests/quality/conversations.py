@@ -15,7 +15,7 @@ from pathlib import Path
 from indexer.pipeline import run
 from rag.api import open_retriever
 from rag.config.settings import Settings
-from rag.conversation import Turn, contextual_question, conversation_language
+from rag.core.records import Turn
 from rag.encoders import bundled_encoder
 from rag.question import read_question
 from rag.retriever import Retriever
@@ -54,8 +54,8 @@ def asked(retriever: Retriever) -> Iterator[Asked]:
         turns: tuple[Turn, ...] = ()
         for row in talk["turns"]:
             question = row["question"]
-            lang = conversation_language(question, turns)
-            contextual = contextual_question(question, turns, lang)
+            read = read_question(question, turns)
+            lang, contextual = read.language, read.standalone
             found = ways(retriever, question, contextual, turns)
             if turns:
                 right = frozenset([row["page"], *row.get("pages", [])])

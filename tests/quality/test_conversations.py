@@ -2,7 +2,7 @@
 
 import pytest
 
-from rag.conversation import is_follow_up
+from rag.question.follow_up import is_follow_up
 from tests.quality.conversations import CONVERSATIONS, asked, share, shares
 from tests.quality.test_questions import QUESTIONS
 

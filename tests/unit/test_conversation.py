@@ -11,11 +11,10 @@ from rag.conversation import (
     LONGEST_ID,
     Conversations,
     Turn,
-    contextual_question,
-    conversation_language,
-    is_follow_up,
 )
 from rag.core.errors import QuestionRefused
+from rag.question import read_question
+from rag.question.follow_up import in_context, is_follow_up
 
 FOLLOW_UPS = """
 et pour le supprimer ?|et en PDF ?|comment l'annuler ?|comment l’annuler ?|pourquoi ?|c'est où ?
@@ -84,8 +83,7 @@ def meant(question, *before):
     """Return what a question means after others."""
     turns = []
     for text in (*before, question):
-        lang = conversation_language(text, turns)
-        turns.append(Turn(text, contextual_question(text, turns, lang)))
+        turns.append(Turn(text, read_question(text, turns).standalone))
     return turns[-1].contextual
 
 
@@ -112,15 +110,15 @@ def test_a_chain_of_follow_ups_keeps_its_topic():
 
 
 def test_a_follow_up_without_anything_before_it_is_left_as_it_is():
-    assert contextual_question("  et en PDF ?", (), "fr") == "  et en PDF ?"
+    assert read_question("  et en PDF ?").standalone == "  et en PDF ?"
 
 
 def test_a_word_of_no_language_is_read_in_that_of_the_conversation():
     english = Turn("How do I print labels?", "How do I print labels?")
-    assert conversation_language("it doesn't work", [english]) == "en"
-    assert conversation_language("PDF?", [english]) == "en"
-    assert conversation_language("PDF ?", []) == "fr"
-    assert conversation_language("et pour un client ?", [english]) == "fr"
+    assert read_question("it doesn't work", [english]).language == "en"
+    assert read_question("PDF?", [english]).language == "en"
+    assert read_question("PDF ?").language == "fr"
+    assert read_question("et pour un client ?", [english]).language == "fr"
 
 
 def test_any_text_is_read_quickly_and_without_error():
@@ -129,11 +127,13 @@ def test_any_text_is_read_quickly_and_without_error():
     for _ in range(2_000):
         text = chance.choice([" ", ""]).join(chance.choices(parts, k=chance.randint(0, 12)))
         for lang in ("fr", "en"):
-            contextual_question(text, [Turn("", chance.choice([text, ""]))], lang)
+            if is_follow_up(text, lang):
+                in_context(text, chance.choice([text, ""]), lang)
     for text in ("le " * 660, "et-le" * 400, "l'" * 1000, "it, " * 500, "-" * 2000):
         start = time.perf_counter()
-        contextual_question(text, [Turn(text, text)], "fr")
-        contextual_question(text, [Turn(text, text)], "en")
+        for lang in ("fr", "en"):
+            if is_follow_up(text, lang):
+                in_context(text, text, lang)
         assert time.perf_counter() - start < 0.25
 
 

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from rag.analysis import question_language
-from rag.cache.acting import persons, voice
 from rag.cache.grammar import (
     CAN,
     FUTURE,
@@ -22,17 +21,18 @@ from rag.cache.grammar import (
     THEIRS,
     YOURS,
 )
-from rag.cache.normalise import Token, polite_free, tokens
-from rag.cache.phrasing import kind_of_question, modality
-from rag.cache.reading import SMALL, Knows, Reader
 from rag.cache.words import LONGEST_PHRASE, PHRASES, Word, is_infinitive
+from rag.question.acting import persons, voice
+from rag.question.normalization import Token, polite_free, tokens
+from rag.question.phrasing import kind_of_question, modality
+from rag.question.roles import SMALL, Knows, Reader
 
 # kinds of which it is all one whether one can, must or does
 PLAIN = frozenset("how bare can must".split())
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class QuestionSignature:
     """Hold a question as guards see it. ``refers``: it speaks of something said before.
 
     ``voice``: the auxiliaries of its participles. ``persons``: who does it, and to whom.
@@ -56,24 +56,22 @@ class Asked:
         return asdict(self)
 
     @staticmethod
-    def from_json(data: Mapping[str, Any]) -> Asked:
+    def from_json(data: Mapping[str, Any]) -> QuestionSignature:
         """Return what `to_json` wrote. Raises TypeError or KeyError for anything else."""
         words = tuple(Word(**{**word, "keys": tuple(word["keys"])}) for word in data["words"])
-        return Asked(**{**data, "words": words})
+        return QuestionSignature(**{**data, "words": words})
 
 
-def asked(
-    question: str, *, page: str = "", conversation: str = "", knows: Knows | None = None
-) -> Asked:
+def signature_of(text: str, *, knows: Knows | None = None) -> QuestionSignature:
     """Return what of a question matters for its answer.
 
     ``knows`` says whether a word is one (`Lexicon.knows`); without it no misspelling is forgiven.
     """
-    lang = question_language(question)
-    told = _merged(polite_free(tokens(question)), lang)
+    lang = question_language(text)
+    told = _merged(polite_free(tokens(text)), lang)
     kind, rest = kind_of_question(told)
     folded = [token.folded for token in told]
-    return Asked(
+    return QuestionSignature(
         lang=lang,
         kind=kind,
         modality=_modality(told, kind),
@@ -82,8 +80,6 @@ def asked(
         speaks=any(word in PERSONS for word in folded),
         refers=_refers(told, rest, lang),
         words=Reader(rest, lang, knows).read(),
-        page=page,
-        conversation=conversation,
         voice=voice(told, lang),
         persons=persons(told, lang),
     )

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from rag.cache.grammar import CAN, DETERMINERS, MUST, OTHERS, PERSONS
-from rag.cache.normalise import Token, outside, spaced
+from rag.question.normalization import Token, outside, spaced
 
 WAY = (
     r"(?:procedures?|demarches?|marche|methodes?|etapes?|facons?|manieres?|moyens?|processus"

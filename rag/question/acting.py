@@ -20,8 +20,8 @@ from rag.cache.grammar import (
     ROLES,
     SILENT,
 )
-from rag.cache.normalise import Token
 from rag.cache.words import is_infinitive
+from rag.question.normalization import Token
 
 ASKING = frozenset("how where when why what which who".split())
 BEFORE_SUBJECT = CAN | MUST | frozenset("do does did is are have has that when if will".split())

@@ -25,9 +25,9 @@ from rag.cache.grammar import (
     SILENT,
     UNITS,
 )
-from rag.cache.normalise import MEASURES, Token
-from rag.cache.settling import settled
 from rag.cache.words import Word, is_infinitive, keys, known
+from rag.question.normalization import MEASURES, Token
+from rag.question.settling import settled
 
 Knows = Callable[[str], bool]
 VERSION = re.compile(r"v\d[\w.]*|\d+(?:\.\d+){2,}")
