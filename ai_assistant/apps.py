@@ -15,6 +15,9 @@ class AiAssistantConfig(AppConfig):
         """Give the site's settings to Souffleur; nothing is opened before a question comes."""
         from ai_assistant import checks  # noqa: F401 (it registers itself)
         from ai_assistant.conf import site_settings
+        from ai_assistant.management import manage_command
         from rag.config.settings import give
+        from rag.core.invocation import name_commands
 
         give(site_settings)
+        name_commands(manage_command)

@@ -14,6 +14,7 @@ from django.urls import NoReverseMatch, reverse
 
 from ai_assistant.access import access_rule
 from ai_assistant.conf import OWN, PREFIX, assistant_settings, site_name
+from ai_assistant.management import manage_command
 from rag.core.errors import ConfigError
 
 TAG = "ai_assistant"
@@ -74,7 +75,7 @@ def check_index(app_configs: Any, **kwargs: Any) -> Found:
     if settings.uses_elasticsearch or (settings.data_dir / INDEX_FILE).exists():
         return []
     said = f"There is no index in {settings.data_dir.absolute()}."
-    hint = "Run: python manage.py index_help FOLDER. Another place: AI_ASSISTANT_DATA_DIR."
+    hint = f"Run: {manage_command('index FOLDER')}. Another place: AI_ASSISTANT_DATA_DIR."
     return [checks.Warning(said, hint=hint, id="ai_assistant.W003")]
 
 

@@ -80,7 +80,7 @@ class Serving:
 
 
 def _new_application() -> FastAPI:
-    # as cli.py does: see docs/adr/0003-one-blas-thread.md
+    # as the command line does: see docs/adr/0003-one-blas-thread.md
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from rag.server.app import create_app
     from rag.server.settings import load_server_settings

@@ -11,6 +11,7 @@ from pathlib import Path
 from indexer.loader import Candidate, find_pages
 from rag.core.documents import PageRecord
 from rag.core.errors import CorpusError
+from rag.core.invocation import index_command
 
 SHOWN_REASONS = 3
 
@@ -61,7 +62,7 @@ def no_page(sources: Sequence[Path], skipped: Sequence[Skip]) -> CorpusError:
     return CorpusError(
         names,
         "no help page there (.md, .html, .txt, .rst, .page, .pdf, .docx). Name a folder"
-        " that holds some: python cli.py index corpus/",
+        f" that holds some: {index_command()}",
     )
 
 

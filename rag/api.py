@@ -14,7 +14,8 @@ import numpy
 
 from rag.config.settings import Settings, load_settings
 from rag.core.documents import Chunk, Hit, IndexMeta, Vectors, check_meta
-from rag.core.errors import MAKE, IndexMissing
+from rag.core.errors import IndexMissing
+from rag.core.invocation import index_command
 from rag.core.protocols import Encoder, Store
 from rag.cross_encoder import CrossEncoderReader
 from rag.encoders import bundled_encoder, open_encoder
@@ -242,7 +243,7 @@ def check_index(settings: Settings, store: Store, timeout_s: float) -> None:
     """
     found = store.meta(timeout_s)
     if found is None:
-        raise IndexMissing(f"Nothing is indexed yet. Index your pages: {MAKE}")
+        raise IndexMissing(f"Nothing is indexed yet. Index your pages: {index_command()}")
     if settings.embeddings_enabled:
         check_meta(found, index_meta(_encoder(settings)))
 

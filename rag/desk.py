@@ -50,7 +50,7 @@ class HelpDesk:
     """Answer askers from one index; ``place`` and ``title`` are where on the site they are.
 
     ``channel`` is the way in. The desk belongs to one event loop. Settings that were given stay;
-    else they are read again when a file of theirs changes (`cli.py optimize`), and a new assistant
+    else they are read again when a file of theirs changes (`optimize`), and a new assistant
     takes over. A file that cannot be read then leaves the old ones in force.
     """
 

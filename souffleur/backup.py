@@ -22,7 +22,8 @@ import numpy
 
 from rag.cache.keeping import every_entry
 from rag.config.settings import SWITCHES_FILE, Settings
-from rag.core.errors import MAKE, HelpError, IndexMissing
+from rag.core.errors import HelpError, IndexMissing
+from rag.core.invocation import command, index_command
 from rag.core.protocols import AnswerStore, JournalStore, Store
 from rag.core.records import Record
 from rag.encoders import bundled_encoder
@@ -64,7 +65,7 @@ def back_up(
         for file in (KEY_FILE, SWITCHES_FILE):
             with suppress(FileNotFoundError):
                 shutil.copy(settings.data_dir / file, folder)
-        with _explained(archive, "written", "python cli.py backup FILE"):
+        with _explained(archive, "written", "backup FILE"):
             _pack(folder, archive)
     return copied
 
@@ -80,7 +81,7 @@ def restore(
     """
     with TemporaryDirectory(prefix="souffleur-restore") as name:
         folder = Path(name)
-        with _explained(archive, "read", "python cli.py restore FILE"):
+        with _explained(archive, "read", "restore FILE"):
             _unpack(archive, folder)
         copied = copy_all(_embedded(settings, folder), settings, on_progress)
         settings.data_dir.mkdir(parents=True, exist_ok=True)
@@ -121,13 +122,14 @@ def _unpack(archive: Path, folder: Path) -> None:
 
 
 @contextmanager
-def _explained(archive: Path, done: str, command: str) -> Iterator[None]:
+def _explained(archive: Path, done: str, arguments: str) -> Iterator[None]:
     try:
         yield
     except (OSError, zipfile.BadZipFile, UnicodeError, KeyError) as error:
         said = getattr(error, "strerror", None) or str(error)
         raise HelpError(
-            f"The archive {archive} cannot be {done}: {said}. Name another file: {command}"
+            f"The archive {archive} cannot be {done}: {said}. Name another file:"
+            f" {command(arguments)}"
         ) from None
 
 
@@ -151,7 +153,7 @@ def copy_index(source: Store, target: Store, on_progress: OnProgress) -> tuple[i
     """Publish an index in another store. Returns how many pages and chunks it has."""
     meta = source.meta()
     if meta is None:
-        raise IndexMissing(f"Nothing is indexed. Index your pages: {MAKE}")
+        raise IndexMissing(f"Nothing is indexed. Index your pages: {index_command()}")
     zero = numpy.zeros(meta.dimension, numpy.float32)
     records = source.records()
     writer = target.writer(meta, full=True)

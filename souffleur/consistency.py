@@ -13,7 +13,8 @@ from indexer.loader import Candidate, hash_page, read_page
 from indexer.sources import find_candidates
 from rag.cache.keeping import every_entry
 from rag.core.documents import Chunk, IndexMeta, PageRecord, Vectors
-from rag.core.errors import MAKE, REBUILD, CorpusError, HelpError
+from rag.core.errors import CorpusError, HelpError
+from rag.core.invocation import command, index_command, rebuild_command
 from rag.core.protocols import AnswerStore, Encoder, Store
 from rag.core.records import Check
 
@@ -38,7 +39,7 @@ def verify(
     """
     meta = store.meta()
     if meta is None:
-        return [Check("index", False, "nothing is indexed", MAKE)]
+        return [Check("index", False, "nothing is indexed", index_command())]
     records = store.records()
     held = _Held(store, records, on_progress)
     return [
@@ -100,7 +101,7 @@ def _chunks_check(store: Store, records: Mapping[str, PageRecord], held: _Held) 
     if stored != len(held.ids):
         faults.append(f"{stored} chunks are stored, {len(held.ids)} are listed by pages")
     said = f"{len(records)} pages, {len(held.ids)} chunks"
-    return _check("chunks", faults, said, REBUILD)
+    return _check("chunks", faults, said, rebuild_command())
 
 
 def _vectors_check(meta: IndexMeta, held: _Held) -> Check:
@@ -111,13 +112,15 @@ def _vectors_check(meta: IndexMeta, held: _Held) -> Check:
     ]
     faults += _fault("vector not of length 1", held.wrong)
     said = f"{held.lengths[meta.dimension]} of {meta.dimension} numbers by {meta.encoder}"
-    return _check("vectors", faults, f"{said}; {held.without} chunks have none", REBUILD)
+    return _check("vectors", faults, f"{said}; {held.without} chunks have none", rebuild_command())
 
 
 def _search_check(store: Store, sample: Sequence[tuple[Chunk, Vectors]]) -> Check:
     lost = [chunk.page for chunk, vector in sample if not _finds(store, chunk, vector)]
     faults = _fault("chunk not found by its own vector", lost)
-    return _check("search", faults, f"{len(sample)} chunks found by their own vectors", REBUILD)
+    return _check(
+        "search", faults, f"{len(sample)} chunks found by their own vectors", rebuild_command()
+    )
 
 
 def _finds(store: Store, chunk: Chunk, vector: Vectors) -> bool:
@@ -132,12 +135,16 @@ def _encoder_check(
         return Check("encoder", True, "not compared: embeddings are off or there is no vector")
     if (encoder.name, encoder.dimension) != (meta.encoder, meta.dimension):
         said = f"the settings name {encoder.name}, the index was made with {meta.encoder}"
-        return Check("encoder", False, said, f"{REBUILD} — or python cli.py index --rollback")
+        return Check(
+            "encoder", False, said, f"{rebuild_command()} — or {command('index --rollback')}"
+        )
     again = encoder.encode_passages([chunk.searched for chunk, _ in sample])
     cosines = [float(row @ vector) for row, (_, vector) in zip(again, sample, strict=True)]
     other = [chunk.page for (chunk, _), c in zip(sample, cosines, strict=True) if c < SAME]
     faults = _fault("vector not what the encoder gives", other)
-    return _check("encoder", faults, f"{len(sample)} chunks encoded once more: the same", REBUILD)
+    return _check(
+        "encoder", faults, f"{len(sample)} chunks encoded once more: the same", rebuild_command()
+    )
 
 
 def _pages_check(records: Mapping[str, PageRecord]) -> Check:
@@ -151,9 +158,7 @@ def _pages_check(records: Mapping[str, PageRecord]) -> Check:
         named.setdefault("new", []).append(page)
     faults = [text for state, pages in named.items() for text in _fault(f"page {state}", pages)]
     roots = " ".join(sorted({record.root for record in records.values()}))
-    return _check(
-        "pages", faults, f"{len(records)} as their files are", f"python cli.py index {roots}"
-    )
+    return _check("pages", faults, f"{len(records)} as their files are", command(f"index {roots}"))
 
 
 def _state(record: PageRecord) -> str:
@@ -191,7 +196,7 @@ def _answers_check(
             stale.append(entry.question)
     faults = _fault("answer of pages that have changed", stale)
     return _check(
-        "answers", faults, f"{count} kept, all of pages as they are", "python cli.py cache clear"
+        "answers", faults, f"{count} kept, all of pages as they are", command("cache clear")
     )
 
 

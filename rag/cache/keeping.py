@@ -9,6 +9,7 @@ from typing import Any
 from rag.core.answers import Answer, Source
 from rag.core.documents import PageRecord
 from rag.core.errors import HelpError
+from rag.core.invocation import command
 from rag.core.protocols import AnswerStore
 from rag.core.records import CachedAnswer, CacheStats
 from rag.question.normalization import normal_form
@@ -41,7 +42,7 @@ def entries_named(store: AnswerStore, which: str) -> list[CachedAnswer]:
         form = normal_form(which)
         found = [entry for entry in every_entry(store) if normal_form(entry.question) == form]
     if not found:
-        raise HelpError(f"No kept answer is that of {which!r}. See: python cli.py cache list")
+        raise HelpError(f"No kept answer is that of {which!r}. See: {command('cache list')}")
     if key and len(found) > 1:
         keys = ", ".join(entry.key[: len(key[1]) + 3] for entry in found)
         raise HelpError(f"Several keys begin with {key[1]}: {keys}. Give more digits.")

@@ -17,6 +17,7 @@ from rag.cache.keeping import HITS, TIMEOUT_S, every_entry
 from rag.core.answers import Answer, worth_keeping_s
 from rag.core.documents import PageRecord
 from rag.core.errors import HelpError
+from rag.core.invocation import command
 from rag.core.protocols import AnswerStore
 from rag.question import read_question
 from rag.question.normalization import normal_form
@@ -110,7 +111,7 @@ class Warmer:
             if failures == FAILURES:
                 raise HelpError(
                     f"The model gave no answer {FAILURES} times in a row: {answer.reason}."
-                    " See: python cli.py ask …, then run this again: it goes on from here."
+                    f" See: {command('ask …')}, then run this again: it goes on from here."
                 )
         on_progress(len(questions), len(questions))
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from rag.core.errors import REBUILD, IndexMismatch
+from rag.core.errors import IndexMismatch
+from rag.core.invocation import rebuild_command
 
 if TYPE_CHECKING:
     import numpy
@@ -155,11 +156,11 @@ def check_meta(found: IndexMeta, wanted: IndexMeta) -> None:
         raise IndexMismatch(
             f"The index was made with encoder {found.encoder} ({found.dimension} dimensions), but "
             f"the settings name {wanted.encoder} ({wanted.dimension} dimensions). Rebuild it: "
-            f"{REBUILD} — or set AI_EMBEDDING_MODEL and AI_EMBEDDING_DIMENSION back."
+            f"{rebuild_command()} — or set AI_EMBEDDING_MODEL and AI_EMBEDDING_DIMENSION back."
         )
     if found.schema != wanted.schema:
         raise IndexMismatch(
             f"The index has schema {found.schema} (encoder {found.encoder}), but this version of "
             f"Souffleur needs schema {wanted.schema} (encoder {wanted.encoder}). Rebuild it: "
-            f"{REBUILD}"
+            f"{rebuild_command()}"
         )

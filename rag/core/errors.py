@@ -18,13 +18,12 @@ HelpError                    base: the message says what, where, and the command
 
 from __future__ import annotations
 
-MAKE = "python cli.py index corpus/"
-REBUILD = "python cli.py index --full corpus/"
+from rag.core.invocation import install_command
 
 
 def needs_extra(what: str, extra: str) -> str:
     """Return the message for an optional package that is missing, with what installs it."""
-    return f"{what} needs an extra package: pip install -c constraints.txt -e '.[{extra}]'"
+    return f"{what} needs an extra package: {install_command(extra)}"
 
 
 class HelpError(Exception):

@@ -12,6 +12,7 @@ import orjson
 
 from rag.core.documents import Block, Page
 from rag.core.errors import DatasetError
+from rag.core.invocation import command, index_command
 
 CORPUS, QUERIES, QRELS = "corpus.jsonl", "queries.jsonl", "qrels/test.tsv"
 HIGHEST_RELEVANCE = 1_000_000
@@ -81,8 +82,8 @@ def read_questions(path: Path, known: Collection[str]) -> tuple[Question, ...]:
     """
     if not path.is_file():
         raise DatasetError(
-            f"{path}: there is no such file. Name one: python cli.py evaluate --questions FILE,"
-            " or a folder in BEIR's format: python cli.py evaluate --beir DIR"
+            f"{path}: there is no such file. Name one: {command('evaluate --questions FILE')},"
+            f" or a folder in BEIR's format: {command('evaluate --beir DIR')}"
         )
     questions = _unique(path, lambda row, where: _own_question(row, where, known))
     if not any(question.answered_by for question in questions.values()):
@@ -223,7 +224,7 @@ def _own_question(row: Mapping[str, Any], where: str, known: Collection[str]) ->
         if not isinstance(page, str) or page not in known:
             raise DatasetError(
                 f"{where}: the page {page!r} is not in the index. Correct its id, or index it:"
-                " python cli.py index corpus/"
+                f" {index_command()}"
             )
     group = _text(row, "group", where) or DEFAULT_GROUP
     return Question(text, text, group, dict.fromkeys(pages, 1))

@@ -15,7 +15,8 @@ import numpy
 from rag.api import index_meta
 from rag.config.settings import BUNDLED_ENCODER, Settings
 from rag.core.documents import Chunk, Vectors
-from rag.core.errors import MAKE, ConfigError, HelpError, IndexMissing
+from rag.core.errors import ConfigError, HelpError, IndexMissing
+from rag.core.invocation import index_command
 from rag.core.protocols import Encoder, Store
 from rag.diagnostics.datasets import Question, read_questions
 from rag.diagnostics.sections import OnProgress, Section
@@ -97,7 +98,7 @@ def _chunks(store: Store) -> list[Chunk]:
     records = store.records()
     ids = [chunk for page in sorted(records) for chunk in records[page].chunk_ids][:MOST_TEXTS]
     if not ids:
-        raise IndexMissing(f"Nothing is indexed to be encoded. Index your pages: {MAKE}")
+        raise IndexMissing(f"Nothing is indexed to be encoded. Index your pages: {index_command()}")
     found = store.chunks(ids, TIMEOUT_S)
     return [found[chunk] for chunk in ids if chunk in found]
 

@@ -11,7 +11,8 @@ from typing import Any, Protocol
 from rag.api import open_retriever
 from rag.config.settings import Settings
 from rag.core.documents import Page
-from rag.core.errors import MAKE, ConfigError, DatasetError, IndexMissing
+from rag.core.errors import ConfigError, DatasetError, IndexMissing
+from rag.core.invocation import index_command
 from rag.core.protocols import Encoder, Store
 from rag.diagnostics import report
 from rag.diagnostics.datasets import Question, read_beir, read_questions
@@ -121,7 +122,9 @@ def _evaluate_index(request: Request, settings: Settings, bars: Bars) -> dict[st
     try:
         known = store.records()
         if not known:
-            raise IndexMissing(f"Nothing is indexed to be asked. Index your pages: {MAKE}")
+            raise IndexMissing(
+                f"Nothing is indexed to be asked. Index your pages: {index_command()}"
+            )
         questions = read_questions(request.questions or OWN_QUESTIONS, known)
         figures = _ask(questions, store, settings, request, names=OWN_MEASURES, bars=bars)
     finally:

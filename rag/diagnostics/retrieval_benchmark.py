@@ -10,7 +10,8 @@ from typing import Any
 
 from rag.api import open_retriever
 from rag.config.settings import Settings
-from rag.core.errors import MAKE, IndexMissing
+from rag.core.errors import IndexMissing
+from rag.core.invocation import index_command
 from rag.diagnostics.datasets import Question
 from rag.diagnostics.embedding_benchmark import OWN, ndcg, questions_at_hand
 from rag.diagnostics.sections import OnProgress, Section
@@ -35,7 +36,9 @@ def measure_retrieval(
     with closing(open_store(settings)) as store:
         questions = questions_at_hand(store)
         if not questions:
-            raise IndexMissing(f"Nothing is indexed to be searched. Index your pages: {MAKE}")
+            raise IndexMissing(
+                f"Nothing is indexed to be searched. Index your pages: {index_command()}"
+            )
         asked = list(islice(cycle(questions), iterations or ITERATIONS))
         ways = _ways(settings)
         figures: dict[str, Any] = {

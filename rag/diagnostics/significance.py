@@ -11,6 +11,7 @@ import numpy
 import orjson
 
 from rag.core.errors import DatasetError
+from rag.core.invocation import command
 
 RESAMPLES = 1_000
 PERMUTATIONS = 20_000
@@ -113,7 +114,7 @@ def _read_report(path: Path) -> tuple[str, PerQuestion]:
     except (ValueError, KeyError, TypeError, AttributeError):
         pass
     raise DatasetError(
-        f"{path} is no report of `evaluate`. Make one: python cli.py evaluate --beir DIR --json"
+        f"{path} is no report of `evaluate`. Make one: {command('evaluate --beir DIR --json')}"
     )
 
 

@@ -16,7 +16,8 @@ from rag.assistant import Assistant
 from rag.config.settings import Settings
 from rag.core.deadline import Deadline
 from rag.core.documents import PageRecord
-from rag.core.errors import MAKE, ConfigError, DeadlineExceeded, IndexMissing, ModelUnavailable
+from rag.core.errors import ConfigError, DeadlineExceeded, IndexMissing, ModelUnavailable
+from rag.core.invocation import index_command
 from rag.core.protocols import Store
 from rag.diagnostics.sections import OnProgress, Section
 from rag.diagnostics.tables import table
@@ -112,7 +113,7 @@ def own_questions(records: dict[str, PageRecord], count: int) -> list[str]:
     rounds = zip_longest(*pages)
     found = list(dict.fromkeys(question for one in rounds for question in one if question))
     if not found:
-        raise IndexMissing(f"Nothing is indexed to be asked. Index your pages: {MAKE}")
+        raise IndexMissing(f"Nothing is indexed to be asked. Index your pages: {index_command()}")
     return list(islice(cycle(found), count))
 
 

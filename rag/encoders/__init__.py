@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rag.config.settings import BUNDLED_ENCODER, Settings
 from rag.core.errors import ConfigError
+from rag.core.invocation import rebuild_command
 from rag.core.protocols import Encoder
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def open_encoder(settings: Settings, timeout_s: float = 60.0) -> Encoder:
             f"{encoder.name} makes vectors of {encoder.dimension} dimensions, but"
             f" AI_EMBEDDING_DIMENSION is {settings.embedding_dimension}. Set"
             f" AI_EMBEDDING_DIMENSION={encoder.dimension}, or choose another AI_EMBEDDING_MODEL;"
-            " then rebuild the index: python cli.py index --full corpus/"
+            f" then rebuild the index: {rebuild_command()}"
         )
     return encoder
 

@@ -18,6 +18,7 @@ from starlette.responses import HTMLResponse, RedirectResponse
 
 from rag.core.documents import Chunk, PageRecord
 from rag.core.errors import HelpError
+from rag.core.invocation import index_command
 from rag.core.protocols import Store
 from rag.stores import open_store
 
@@ -118,7 +119,7 @@ def missing_page(looks: Looks) -> str:
 def empty_page(looks: Looks) -> str:
     """Return the first page while nothing is indexed."""
     body = f"""<h1>Aucune page d’aide n’est indexée</h1>
-<p>Dans un terminal{NBSP}: <code>python cli.py index corpus/</code>, puis rechargez cette
+<p>Dans un terminal{NBSP}: <code>{index_command()}</code>, puis rechargez cette
 page.</p>"""
     return _layout("Centre d’aide", body, looks)
 

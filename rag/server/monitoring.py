@@ -37,6 +37,7 @@ from rag.core.errors import (
     SearchUnavailable,
     ServiceStopping,
 )
+from rag.core.invocation import index_command, rebuild_command
 from rag.desk import HelpDesk, Outcome
 from rag.messages import code_of
 from rag.server.security import require_admin
@@ -46,8 +47,6 @@ INDEX_AGE_S = 1.0  # a check's result serves all who ask meanwhile
 MODEL_AGE_S = 5.0
 CONNECT_S = 0.4
 OLLAMA_PORT = 11_434
-MISSING = "Nothing is indexed yet. Run: python cli.py index FOLDER"
-MISMATCH = "The index was made with other settings. Run: python cli.py index --full FOLDER"
 SILENT = "The search store does not answer. Start it, or correct ELASTICSEARCH_URL."
 NO_MODEL = "The language model's server does not answer. Start it, or correct its address."
 MODEL_OFF = "Switched off by HELP_DEGRADED_MODE."
@@ -201,9 +200,9 @@ async def _check_index(desk: HelpDesk) -> Result:
     try:
         await bounded(lambda: desk.check_index(CHECK_S), CHECK_S)
     except IndexMissing:
-        return MISSING, False
+        return f"Nothing is indexed yet. Run: {index_command()}", False
     except IndexFault:
-        return MISMATCH, False
+        return f"The index was made with other settings. Run: {rebuild_command()}", False
     except (SearchUnavailable, TimeoutError):
         return SILENT, False
     except HelpError as error:

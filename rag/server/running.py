@@ -20,6 +20,7 @@ from uvicorn.supervisors.multiprocess import Multiprocess
 
 from rag.config.settings import load_settings
 from rag.core.errors import ConfigError
+from rag.core.invocation import command
 from rag.server.protocols import PatientHttp, PatientSocket
 from rag.server.settings import MOST_FRAME_BYTES, SIGNALS, ServerSettings, load_server_settings
 
@@ -178,7 +179,7 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
 
 def _explain(error: OSError, host: str, port: int) -> str:
     if error.errno == errno.EADDRINUSE:
-        other = f"python cli.py serve --port {port + 1 if port < 65_535 else 0}"
+        other = command(f"serve --port {port + 1 if port < 65_535 else 0}")
         return (
             f"Port {port} of {host} is taken. Stop what listens there, or choose another: {other}"
         )

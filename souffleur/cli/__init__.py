@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from rag.core.invocation import command
 from souffleur.cli import ask, cache, chat, index, quality, serve
 from souffleur.cli.output import FAILED, printable
 
@@ -28,7 +29,7 @@ class ExplainingGroup(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise  # click says these itself
         except Exception as error:
-            said = f"{type(error).__name__}: {error}. See where: python cli.py --debug …"
+            said = f"{type(error).__name__}: {error}. See where: {command('--debug …')}"
             return self._explain(ctx, error, said)
 
     def _explain(self, ctx: click.Context, error: Exception, said: str) -> None:
@@ -66,7 +67,7 @@ def main(ctx: click.Context, setup_elasticsearch: bool, debug: bool) -> None:
         click.echo(ctx.get_help())
 
 
-for command in (
+for one in (
     ask.ask,
     ask.search,
     ask.status,
@@ -85,4 +86,4 @@ for command in (
     serve.serve,
     serve.token,
 ):
-    main.add_command(command)
+    main.add_command(one)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from rag.core.invocation import command, index_command
 from souffleur.cli.output import FOUND_NOTHING, Progress, counted, print_json, printable
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 INTERRUPTED = 130  # as shells name a program that Ctrl-C ended
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
-OFF = "The answer cache is off: nothing is looked up. Run: python cli.py optimize --enable-cache"
 
 
 @click.group()
@@ -118,7 +118,7 @@ def unpin(which: str, as_json: bool) -> None:
     with _opened_answers() as store:
         found = [entry for entry in entries_named(store, which) if entry.pinned]
         if not found:
-            raise HelpError(f"The answer of {which!r} is not pinned. See: python cli.py cache list")
+            raise HelpError(f"The answer of {which!r} is not pinned. See: {command('cache list')}")
         gone = drop(store, found)
     _say_removed(gone, as_json)
 
@@ -260,7 +260,7 @@ def _pin(question: str, text: str, names: Sequence[str]) -> CachedAnswer:
     missing = [name for name in names if name not in pages]
     if missing:
         raise HelpError(
-            f"Not an indexed page: {', '.join(missing)}. `python cli.py search …` names pages."
+            f"Not an indexed page: {', '.join(missing)}. `{command('search …')}` names pages."
         )
     records = {name: pages[name] for name in names}
     answer = pinned_answer(text, list(records.values()))
@@ -269,7 +269,7 @@ def _pin(question: str, text: str, names: Sequence[str]) -> CachedAnswer:
     if entry is None:
         raise HelpError("The answer could not be kept: the index cannot be written now.")
     if not settings.cache_enabled:
-        click.echo(OFF, err=True)
+        click.echo(_cache_off(), err=True)
     return entry
 
 
@@ -312,7 +312,7 @@ def _warm(
     store = open_store(settings)
     records = store.records()
     if not records:
-        raise IndexMissing("Nothing is indexed. Index your pages: python cli.py index corpus/")
+        raise IndexMissing(f"Nothing is indexed. Index your pages: {index_command()}")
     with _opened_answers() as answers:
         questions = questions_to_warm(records, answers, most_asked=most_asked)
         store.close()
@@ -351,11 +351,16 @@ def _check_warmable(settings: Settings) -> None:
     from rag.core.errors import ConfigError
 
     if not settings.cache_enabled:
-        raise ConfigError(OFF)
+        raise ConfigError(_cache_off())
     if settings.cache_ttl_s == 0:
         raise ConfigError("HELP_CACHE_TTL is 0: no answer is kept. Set it in seconds.")
     if settings.degraded_mode:
         raise ConfigError("HELP_DEGRADED_MODE is on: no model writes answers. Switch it off.")
+
+
+def _cache_off() -> str:
+    enable = command("optimize --enable-cache")
+    return f"The answer cache is off: nothing is looked up. Run: {enable}"
 
 
 def _print_warmed(done: Warmed) -> None:

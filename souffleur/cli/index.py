@@ -125,7 +125,7 @@ def backup(file: Path, as_json: bool) -> None:
 def restore(file: Path, as_json: bool) -> None:
     """Put a backup's index in the place of the present one, and add the rest to what is there.
 
-    Servers go on meanwhile. To undo it: python cli.py index --rollback.
+    Servers go on meanwhile. `index --rollback` undoes it.
     """
     from rag.config.settings import load_settings
     from souffleur.backup import restore as restored

@@ -1,4 +1,4 @@
-"""Measure what questions cost: `cli.py benchmark` with the site's settings."""
+"""Measure what questions cost: `souffleur benchmark` with the site's settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Index help pages: `cli.py index` with the site's settings."""
+"""Index help pages: `souffleur index` with the site's settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Switch parts of the help on and off: `cli.py optimize` with the site's settings."""
+"""Switch parts of the help on and off: `souffleur optimize` with the site's settings."""
 
 from __future__ import annotations
 

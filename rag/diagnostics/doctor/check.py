@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from rag.core.errors import HelpError
+from rag.core.invocation import command
 from rag.core.records import Check
 
 SENTENCE = re.compile(r"(?<=\.) (?=[A-Z])|\n(?=Correct)")
@@ -33,7 +34,7 @@ def failed(name: str, error: Exception, cure: str = "") -> Check:
     install = INSTALL.search(said)
     if install and not rest:
         detail, rest = said[: install.start()].rstrip(" :"), [install.group()]
-    return Check(name, False, detail, cure or " ".join(rest) or "python cli.py --debug doctor")
+    return Check(name, False, detail, cure or " ".join(rest) or command("--debug doctor"))
 
 
 def side_by_side(looks: Mapping[str, Look], limit_s: float) -> list[Check]:

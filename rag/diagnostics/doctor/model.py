@@ -14,6 +14,7 @@ from rag.config.settings import Settings, is_address
 from rag.core.answers import Usage
 from rag.core.deadline import Deadline
 from rag.core.errors import DeadlineExceeded, ModelUnavailable
+from rag.core.invocation import command
 from rag.core.records import Check
 from rag.diagnostics.doctor import processes
 from rag.diagnostics.doctor.check import Finding
@@ -31,7 +32,6 @@ MEASURED_S = 4.0
 MEASURED_TOKENS = 16
 FRESH_WORDS = 24
 OTHERS = ("openai:", "anthropic:")
-FIX = "python cli.py doctor --fix"
 WORDS_PER_TOKEN = 0.6
 
 
@@ -66,7 +66,7 @@ def ollama_check(server: OllamaServer) -> Finding:
         cure = f"start Ollama on {server.host}, or correct OLLAMA_URL"
         return Finding("ollama", False, api.detail, cure)
     if api.state == "blocked":
-        return Finding("ollama", False, f"{api.detail}: it is blocked", FIX, "blocked")
+        return Finding("ollama", False, f"{api.detail}: it is blocked", _fix(), "blocked")
     return _stopped_check(api.detail)
 
 
@@ -78,7 +78,7 @@ def _stopped_check(detail: str) -> Finding:
     if not processes.is_installed():
         cure = "install it: https://ollama.com/download, or set HELP_DEGRADED_MODE=true"
         return Finding("ollama", False, f"{detail}, and Ollama is not installed", cure)
-    cure = f"ollama serve, or: {FIX}"
+    cure = f"ollama serve, or: {_fix()}"
     return Finding("ollama", False, f"{detail}: it is stopped", cure, "stopped")
 
 
@@ -105,12 +105,12 @@ def _served_checks(
         there, before = server.models(), server.loaded()
     except ModelUnavailable:
         detail = "the interface answers, but does not list the models: it is blocked"
-        yield Finding("models", False, detail, FIX, "blocked")
+        yield Finding("models", False, detail, _fix(), "blocked")
         return
     missing = missing_models(settings, there)
     if missing:
         cure = " && ".join(f"ollama pull {name}" for name in missing)
-        cure += " (or: python cli.py doctor --fix --pull)"
+        cure += f" (or: {command('doctor --fix --pull')})"
         detail = f"missing: {', '.join(missing)}; there: {', '.join(sorted(there)) or 'none'}"
         yield Finding("models", False, detail, cure, "missing")
     else:
@@ -170,14 +170,14 @@ def _silent_check(name: str, server: OllamaServer | None, is_loaded: bool, limit
     process = processes.listener(server.port) if local else None
     doing = processes.activity(process) if process is not None else "unseen"
     if doing == "busy" and not is_loaded:
-        cure = "wait, then run: python cli.py doctor; if it never ends, choose a smaller HELP_MODEL"
+        cure = f"wait, then run: {command('doctor')}; if it never ends, choose a smaller HELP_MODEL"
         return Check("generation", False, f"{silent}: the model is being loaded", cure)
     if doing == "busy":
         cure = "wait until it has answered others, or choose a smaller HELP_MODEL"
         return Check("generation", False, f"{silent}: the server is busy or too slow", cure)
     if doing in {"stopped", "idle"}:
         detail = f"{silent}, though the interface answers: Ollama is blocked"
-        return Finding("generation", False, detail, FIX, "blocked")
+        return Finding("generation", False, detail, _fix(), "blocked")
     where = f"restart Ollama on {server.host}" if not local else "restart Ollama"
     return Check("generation", False, f"{silent}: blocked, loading or busy", where)
 
@@ -235,3 +235,7 @@ def _server(settings: Settings) -> OllamaServer | None:
 def _cure_of(error: ModelUnavailable) -> str:
     said: Sequence[str] = str(error).split(". ", 1)
     return said[1] if len(said) > 1 else "look at the log of the model's server"
+
+
+def _fix() -> str:
+    return command("doctor --fix")

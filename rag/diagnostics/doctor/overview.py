@@ -10,7 +10,7 @@ from typing import Any
 
 from rag.config import states_of
 from rag.config.settings import Settings, is_address
-from rag.core.errors import MAKE
+from rag.core.invocation import index_command
 from rag.core.records import Check
 from rag.diagnostics.doctor.check import Look, side_by_side
 from rag.diagnostics.doctor.model import ollama_check, wanted_models
@@ -74,7 +74,7 @@ def _index(settings: Settings) -> Iterator[Check]:
     with closing(open_store(settings)) as store:
         meta = store.meta(STORE_S)
         if meta is None:
-            yield Check("index", False, "nothing is indexed", MAKE)
+            yield Check("index", False, "nothing is indexed", index_command())
         else:
             yield Check("index", True, index_line(store, meta))
 

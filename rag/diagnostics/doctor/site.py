@@ -17,7 +17,8 @@ from pathlib import Path
 from rag.api import index_meta
 from rag.config.settings import Settings, is_address, load_settings, shown
 from rag.core.documents import IndexMeta, PageRecord, check_meta
-from rag.core.errors import MAKE, ConfigError, EncoderError
+from rag.core.errors import ConfigError, EncoderError
+from rag.core.invocation import command, index_command
 from rag.core.protocols import Store
 from rag.core.records import Check
 from rag.diagnostics.doctor.check import failed
@@ -45,7 +46,7 @@ def settings_checks() -> tuple[Settings | None, list[Check]]:
         load_server_settings()
         faults = list(_setting_faults(settings))
     except ConfigError as error:
-        return None, [failed("settings", error, "correct it, then run: python cli.py doctor")]
+        return None, [failed("settings", error, f"correct it, then run: {command('doctor')}")]
     if not faults:
         return settings, [Check("settings", True, "all can be read")]
     cure = "correct it in the environment or in .env"
@@ -101,7 +102,9 @@ def index_checks(settings: Settings) -> Iterator[Check]:
     with closing(open_store(settings)) as store:
         found = store.meta(STORE_S)
         if found is None:
-            yield Check("index", False, f"nothing is indexed in {_place(settings)}", MAKE)
+            yield Check(
+                "index", False, f"nothing is indexed in {_place(settings)}", index_command()
+            )
             return
         if meta is not None:
             check_meta(found, meta)
@@ -177,7 +180,7 @@ def _listed(what: str, pages: Sequence[str]) -> Iterator[str]:
 
 def _index_command(folders: Sequence[str]) -> str:
     quoted = [f'"{one}"' if sys.platform == "win32" else shlex.quote(one) for one in folders]
-    return f"python cli.py index {' '.join(quoted)}"
+    return command(f"index {' '.join(quoted)}")
 
 
 def _age(store: Store) -> str:

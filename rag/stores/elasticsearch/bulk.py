@@ -12,7 +12,8 @@ import numpy
 import orjson
 
 from rag.core.documents import Vectors
-from rag.core.errors import MAKE, HelpError, SearchUnavailable
+from rag.core.errors import HelpError, SearchUnavailable
+from rag.core.invocation import index_command
 from rag.stores.elasticsearch.client import (
     METADATA_TIMEOUT_S,
     WRITE_TIMEOUT_S,
@@ -71,13 +72,15 @@ class Bulk:
                 waiting = self._send(waiting)
             except SearchUnavailable as error:
                 if pause_s is None:
-                    raise SearchUnavailable(f"{error} Nothing was published. {_AGAIN}") from error
+                    raise SearchUnavailable(
+                        f"{error} Nothing was published. Run again: {index_command()}"
+                    ) from error
             if waiting and pause_s is not None:
                 time.sleep(pause_s)
         if waiting:
             raise SearchUnavailable(
                 f"Elasticsearch at {self._server.where} stayed too busy to write. "
-                f"Nothing was published. {_AGAIN}"
+                f"Nothing was published. Run again: {index_command()}"
             )
 
     def _add(self, page: str, *lines: Mapping[str, Any]) -> None:
@@ -114,9 +117,6 @@ class Bulk:
     def _refused(self, page: str, result: Mapping[str, Any]) -> HelpError:
         explained = self._server.explain(result["status"], result)
         return HelpError(f"{page}: {explained} Nothing was published.")
-
-
-_AGAIN = f"Run again: {MAKE}"
 
 
 def packs_vectors(server: Server) -> bool:

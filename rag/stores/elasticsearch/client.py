@@ -20,15 +20,8 @@ from elasticsearch import ConnectionTimeout as Timeout
 
 from rag.config.settings import Settings
 from rag.core.deadline import Deadline
-from rag.core.errors import (
-    MAKE,
-    REBUILD,
-    ConfigError,
-    HelpError,
-    IndexMismatch,
-    IndexMissing,
-    SearchUnavailable,
-)
+from rag.core.errors import ConfigError, HelpError, IndexMismatch, IndexMissing, SearchUnavailable
+from rag.core.invocation import index_command, rebuild_command
 
 METADATA_TIMEOUT_S = 5.0
 WRITE_TIMEOUT_S = 60.0
@@ -105,7 +98,7 @@ class Server:
         if is_disk_full(everything):
             error = HelpError(
                 f"The disk of {where} is nearly full: it refuses writes until there is space; "
-                f"searches go on. Free disk space there, then run: {MAKE}"
+                f"searches go on. Free disk space there, then run: {index_command()}"
             )
         elif status in (401, 403):
             error = ConfigError(
@@ -114,10 +107,11 @@ class Server:
             )
         elif "index_not_found" in everything:
             error = IndexMissing(
-                f"Nothing is indexed under {self.alias!r} in {where}. Index your pages: {MAKE}"
+                f"Nothing is indexed under {self.alias!r} in {where}. Index your pages:"
+                f" {index_command()}"
             )
         elif status == 400 and "different number of dimensions" in everything:
-            error = IndexMismatch(f"{said} Rebuild the index: {REBUILD}")
+            error = IndexMismatch(f"{said} Rebuild the index: {rebuild_command()}")
         elif "media_type_header" in everything:
             error = ConfigError(f"{where} is too old: 9.0 or later is needed.")
         elif status == 429 or status >= 500:

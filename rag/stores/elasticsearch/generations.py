@@ -16,7 +16,8 @@ from typing import Any
 
 from rag.config.settings import Settings
 from rag.core.documents import IndexMeta, PageRecord, check_meta
-from rag.core.errors import MAKE, REBUILD, HelpError, IndexMismatch
+from rag.core.errors import HelpError, IndexMismatch
+from rag.core.invocation import index_command, rebuild_command
 from rag.stores.elasticsearch.client import METADATA_TIMEOUT_S, WRITE_TIMEOUT_S, Server
 from rag.stores.elasticsearch.lock import BuildLock
 from rag.stores.elasticsearch.schema import index_settings, mapping, read_record
@@ -53,14 +54,14 @@ def read_meta(server: Server, timeout_s: float = METADATA_TIMEOUT_S) -> IndexMet
     if len(found) > 1:
         raise IndexMismatch(
             f"The alias {server.alias!r} in Elasticsearch at {server.where} names several indexes "
-            f"({', '.join(sorted(found))}). Rebuild it: {REBUILD}"
+            f"({', '.join(sorted(found))}). Rebuild it: {rebuild_command()}"
         )
     (body,) = found.values()
     said = body["mappings"].get("_meta", {})
     if not {"encoder", "dimension", "schema"} <= set(said):
         raise IndexMismatch(
             f"The index {server.alias!r} in Elasticsearch at {server.where} was not made by "
-            f"Souffleur. Name another with ELASTICSEARCH_INDEX, or replace it: {REBUILD}"
+            f"Souffleur. Name another with ELASTICSEARCH_INDEX, or replace it: {rebuild_command()}"
         )
     return IndexMeta(said["encoder"], said["dimension"], said["schema"])
 
@@ -141,7 +142,7 @@ def rollback(server: Server) -> None:
             raise HelpError(
                 f"No earlier generation of {server.alias!r} is kept in Elasticsearch at "
                 f"{server.where}: there is one after the second run that changes something. "
-                f"Index your pages: {MAKE}"
+                f"Index your pages: {index_command()}"
             )
         publish(server, names[-1])
     finally:
@@ -204,7 +205,7 @@ def _setup(server: Server, meta: IndexMeta) -> list[str]:
         f"Created index {name} in Elasticsearch at {server.where} ({made}): French and English "
         "analyzers, cosine vectors searched exactly (flat).",
         f"Created alias {server.alias} -> {name}.",
-        f"Next: {MAKE}",
+        f"Next: {index_command()}",
     ]
 
 

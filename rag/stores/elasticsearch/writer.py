@@ -7,7 +7,8 @@ import random
 from collections.abc import Sequence
 
 from rag.core.documents import Chunk, IndexMeta, PageRecord, Vectors, check_meta
-from rag.core.errors import REBUILD, HelpError
+from rag.core.errors import HelpError
+from rag.core.invocation import rebuild_command
 from rag.stores.elasticsearch import generations
 from rag.stores.elasticsearch.answer_index import drop_changed_answers
 from rag.stores.elasticsearch.bulk import Bulk, packs_vectors
@@ -147,7 +148,7 @@ class ElasticsearchWriter:
             if stored != number:
                 raise HelpError(
                     f"{number} {kind}s were sent to Elasticsearch at {self._server.where}, but "
-                    f"{stored} are there. Nothing was published. Rebuild it: {REBUILD}"
+                    f"{stored} are there. Nothing was published. Rebuild it: {rebuild_command()}"
                 )
         for chunk_id in self._sample.keys() & chunk_ids:
             self._find_by_vector(name, chunk_id, self._sample[chunk_id])
@@ -165,5 +166,5 @@ class ElasticsearchWriter:
         if not found or found[0]["_score"] < SAME_SCORE:
             raise HelpError(
                 f"The chunk {chunk_id} is not found by its own vector in Elasticsearch at "
-                f"{self._server.where}. Nothing was published. Rebuild it: {REBUILD}"
+                f"{self._server.where}. Nothing was published. Rebuild it: {rebuild_command()}"
             )

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rag.core.errors import MAKE, SearchUnavailable
+from rag.core.errors import SearchUnavailable
+from rag.core.invocation import index_command
 from rag.stores.sqlite.answer_rows import ANSWER_SCHEMA
 from rag.stores.sqlite.file import explained, read_meta
 
@@ -94,7 +95,7 @@ def _explained(path: Path) -> Iterator[None]:
     except (sqlite3.Error, UnicodeError, MemoryError, OverflowError) as error:
         raise SearchUnavailable(
             f"The index {path} is damaged ({type(error).__name__}). Delete the file, then run:"
-            f" {MAKE}"
+            f" {index_command()}"
         ) from error
 
 

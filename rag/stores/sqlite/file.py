@@ -14,6 +14,7 @@ import orjson
 from rag import analysis
 from rag.core.documents import Chunk, IndexMeta, PageRecord, ScreenLink
 from rag.core.errors import IndexBusy, SearchUnavailable
+from rag.core.invocation import index_command
 
 SCHEMA = (
     "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
@@ -90,12 +91,11 @@ def explained(path: Path) -> Iterator[None]:
     except sqlite3.OperationalError as error:
         raise SearchUnavailable(
             f"The index {path} cannot be used ({error}). Check the disk's space and the folder's"
-            " permissions, then run: python cli.py index corpus/"
+            f" permissions, then run: {index_command()}"
         ) from error
     except sqlite3.DatabaseError as error:
         raise SearchUnavailable(
-            f"The index {path} is damaged ({error}). Delete the file, then run:"
-            " python cli.py index corpus/"
+            f"The index {path} is damaged ({error}). Delete the file, then run: {index_command()}"
         ) from error
 
 

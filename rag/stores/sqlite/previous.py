@@ -6,7 +6,8 @@ import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
 
-from rag.core.errors import MAKE, HelpError
+from rag.core.errors import HelpError
+from rag.core.invocation import index_command
 from rag.stores.sqlite.answer_rows import ANSWER_SCHEMA, drop_changed
 from rag.stores.sqlite.file import SCHEMA, TABLES, begin, connect, explained, read_value
 
@@ -38,7 +39,7 @@ def rollback(path: Path) -> None:
     if not (path.exists() and before.exists()):
         raise HelpError(
             f"No earlier generation of {path} is kept: there is one after the second run that"
-            f" changes something. Index your pages: {MAKE}"
+            f" changes something. Index your pages: {index_command()}"
         )
     with explained(path):
         with closing(connect(path)) as connection:

@@ -16,6 +16,7 @@ from rapidfuzz.distance import OSA
 from rag import analysis
 from rag.core.documents import Chunk, IndexMeta, PageRecord, SearchLegs, Vectors
 from rag.core.errors import IndexMissing
+from rag.core.invocation import index_command
 from rag.core.protocols import StoreWriter
 from rag.stores.sqlite import previous
 from rag.stores.sqlite.file import (
@@ -163,9 +164,7 @@ class SqliteStore:
 
     @contextmanager
     def _searching(self) -> Iterator[sqlite3.Connection]:
-        missing = (
-            f"Nothing is indexed in {self._path}. Index your pages: python cli.py index corpus/"
-        )
+        missing = f"Nothing is indexed in {self._path}. Index your pages: {index_command()}"
         if not self._path.exists():
             raise IndexMissing(missing)
         with self._reading() as connection:

@@ -14,6 +14,7 @@ import numpy
 from rag import analysis
 from rag.core.documents import Chunk, IndexMeta, PageRecord, Vectors, check_meta
 from rag.core.errors import HelpError
+from rag.core.invocation import rebuild_command
 from rag.stores.sqlite.answer_rows import ANSWER_SCHEMA, drop_changed
 from rag.stores.sqlite.file import (
     CHUNK_COLUMNS,
@@ -101,7 +102,7 @@ class SqliteWriter:
             if listed != stored:
                 raise HelpError(
                     f"The pages list {listed} chunks, but {stored} were written to {self._path}."
-                    " Nothing was published. Rebuild it: python cli.py index --full corpus/"
+                    f" Nothing was published. Rebuild it: {rebuild_command()}"
                 )
             self._connection.executemany(
                 "INSERT INTO spellings VALUES (?, ?)"
