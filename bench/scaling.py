@@ -20,13 +20,13 @@ from tempfile import TemporaryDirectory
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from rag import analysis
 from rag.api import index_meta, open_retriever
 from rag.config.settings import Settings
 from rag.core.documents import Chunk, PageRecord
 from rag.core.protocols import Store
 from rag.diagnostics.machine import machine
 from rag.encoders import bundled_encoder
+from rag.language import analyzer
 from rag.question import read_question
 from rag.stores import open_store, throwaway_settings
 
@@ -147,13 +147,13 @@ def _chunks(length: int) -> Iterator[Chunk]:
 
 def _questions() -> list[str]:
     draw = random.Random(SEED + 1)
-    words = [word for word in _words() if not analysis.is_stop_word(word, "fr")]
+    words = [word for word in _words() if not analyzer.is_stop_word(word, "fr")]
     return [" ".join(draw.choices(words, k=draw.randint(2, 5))) for _ in range(QUESTIONS + 1)]
 
 
 def _words() -> list[str]:
     texts = (path.read_text(encoding="utf-8") for path in sorted(PAGES.rglob("*.md")))
-    return [word for text in texts for word in analysis.words(text)]
+    return [word for text in texts for word in analyzer.words(text)]
 
 
 def _search_ms(retriever: object, question: str) -> float:

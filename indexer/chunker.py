@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from indexer.fitting import Counts, Piece, fill, fit
-from rag import analysis
 from rag.core.documents import Block, Chunk, Page
+from rag.language import analyzer
 
 LIMIT_TOKENS = 200
 _LEAD_TOKENS = 25
@@ -149,11 +149,11 @@ def _questions(page: Page, cut: Sequence[tuple[_Section, str]]) -> dict[int, tup
     """Give each of the page's questions to the chunk that shares most of its words."""
     found: dict[int, tuple[str, ...]] = defaultdict(tuple)
     stems = [
-        set(analysis.stems(" ".join((*(part[1] for part in section.path), text)), page.lang))
+        set(analyzer.stems(" ".join((*(part[1] for part in section.path), text)), page.lang))
         for section, text in (cut if page.questions else ())
     ]
     for question in page.questions if stems else ():
-        words = {analysis.stem(w, page.lang) for w in analysis.content_words(question)}
+        words = {analyzer.stem(w, page.lang) for w in analyzer.content_words(question)}
         best = max(range(len(stems)), key=lambda position: len(words & stems[position]))
         found[best] += (question,)
     return found

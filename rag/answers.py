@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from rag import messages
 from rag.core.answers import Answer, Source, Usage
 from rag.core.deadline import Deadline
 from rag.core.documents import Hit, PageRecord
 from rag.extraction.extract import Extract
+from rag.language import messages
 from rag.retriever import Retrieval
 
 NEAREST_TITLES = 3

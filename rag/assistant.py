@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 
-from rag import gate, messages
+from rag import gate
 from rag.answers import Context, extract_answer, nothing_found, sources_of, unsearched
 from rag.cache.answers import Request
 from rag.cache.flight import Flight
@@ -24,6 +24,7 @@ from rag.core.errors import HelpError, SearchUnavailable
 from rag.core.protocols import Store
 from rag.core.records import Turn
 from rag.extraction.extract import extract_answer as extract_from
+from rag.language import messages
 from rag.prompt import Draft
 from rag.question import read_question
 from rag.retriever import Retrieval, Retriever, check_length

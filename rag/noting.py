@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from rag import messages
 from rag.config.settings import Settings
 from rag.core.answers import Answer
 from rag.core.records import JournalEntry, now
+from rag.language import messages
 from rag.question.normalization import normal_form
 
 KEY_FILE = "journal.key"

@@ -14,12 +14,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from rag import analysis
 from rag.core.deadline import Deadline
 from rag.core.documents import Chunk, Hit, IndexMeta, SearchLegs, Vectors, check_meta
 from rag.core.errors import EncoderError, IndexMismatch, QuestionRefused
 from rag.core.protocols import Encoder, Lexicon, Store
 from rag.cross_encoder import CrossEncoderReader
+from rag.language import analyzer
 from rag.question import Question, spelling
 from rag.reranker import Reranker, rescore
 
@@ -256,7 +256,7 @@ def _evidence(
 
 
 def _meaningful(words: Iterable[str]) -> int:
-    return sum(not any(analysis.is_stop_word(w, lang) for lang in analysis.STEMMERS) for w in words)
+    return sum(not any(analyzer.is_stop_word(w, lang) for lang in analyzer.STEMMERS) for w in words)
 
 
 def idf(total: int, frequency: int) -> float:
@@ -268,13 +268,13 @@ def covered(weights: Mapping[str, float], chunk: Chunk) -> float:
     """Return the share in [0, 1] of the words' weights whose stems the chunk holds."""
     held = _stems_of(chunk)
     total = sum(weights.values())
-    found = sum(w for word, w in weights.items() if not held.isdisjoint(analysis.query_stems(word)))
+    found = sum(w for word, w in weights.items() if not held.isdisjoint(analyzer.query_stems(word)))
     return found / total if total else 0.0
 
 
 @lru_cache(maxsize=CHUNKS_KEPT)
 def _stems_of(chunk: Chunk) -> frozenset[str]:
-    return frozenset(analysis.stems(chunk.searched, chunk.lang))
+    return frozenset(analyzer.stems(chunk.searched, chunk.lang))
 
 
 def fuse(knn: dict[str, float], bm25: dict[str, float], coverage: float) -> dict[str, float]:

@@ -41,7 +41,7 @@ OWNERS = {
 ROOMS = {
     "core": (["rag.core"], []),
     "config": (["rag.config"], ["core"]),
-    "language": (["rag.language", "rag.analysis", "rag.lexicon", "rag.messages"], ["core"]),
+    "language": (["rag.language"], ["core"]),
     "question": (
         ["rag.question", "rag.extraction.actions", "rag.conversation.grammar"]
         + ["rag.cache.grammar", "rag.cache.words"],
@@ -54,7 +54,10 @@ ROOMS = {
         ["rag.retriever", "rag.reranker", "rag.gate", "rag.search"],
         ["core", "language", "question", "encoders"],
     ),
-    "generation": (["rag.generators", "rag.prompt"], ["core", "config", "question", "extraction"]),
+    "generation": (
+        ["rag.generators", "rag.prompt"],
+        ["core", "config", "language", "question", "extraction"],
+    ),
     "verification": (["rag.checking"], ["core", "language", "extraction", "generation"]),
     "cache": (["rag.cache"], ["core", "language", "question", "encoders"]),
     "analytics": (

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from rag.lexicon import ANTONYMS, SYNONYMS
+from rag.language.lexicon import ANTONYMS, SYNONYMS
 from rag.question.normalization import fold, tokens
 
 INFINITIVE = re.compile(
@@ -138,9 +138,9 @@ def _even(root: str, lang: str, *, suffixed: bool = False) -> str:
 def _sets() -> dict[str, dict[str, tuple[int, ...]]]:
     """Return the numbers of the sets in which each word, phrase and verb's root stands."""
     tables: dict[str, dict[str, tuple[int, ...]]] = {}
-    for lang, text in SYNONYMS.items():
+    for lang, lines in SYNONYMS.items():
         table: dict[str, list[int]] = {}
-        for number, line in enumerate(text.strip().splitlines()):
+        for number, line in enumerate(lines):
             for entry in line.split(","):
                 told = " ".join(token.folded for token in tokens(entry))
                 for name in _names(told, lang) | _agreeing(told, lang):
@@ -187,9 +187,9 @@ NOUNS_OF_VERBS = {
 LONGEST_PHRASE = max(len(phrase) for phrases in PHRASES.values() for phrase in phrases)
 OPPOSITES = frozenset(
     frozenset((one, other))
-    for line in ANTONYMS.strip().splitlines()
-    for one in fold(line.split(":")[0]).split()
-    for other in fold(line.split(":")[1]).split()
+    for here, there in ANTONYMS
+    for one in map(fold, here)
+    for other in map(fold, there)
 )
 
 

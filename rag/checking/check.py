@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 
-from rag.analysis import STOP_WORDS, fold
 from rag.checking.cutting import Cutter
 from rag.checking.evidence import Evidence
 from rag.checking.passages import WordEncoder
@@ -16,6 +15,7 @@ from rag.checking.support import Support, support
 from rag.checking.table import Table
 from rag.checking.tidy import bare, cited, clean, without_citations
 from rag.core.documents import Hit
+from rag.language.analyzer import STOP_WORDS, fold
 from rag.prompt import REFUSAL, ROLE_TOKEN
 
 REFUSAL_ENGLISH = "The help does not say."

@@ -10,10 +10,10 @@ from typing import TypeAlias
 import numpy
 from numpy.typing import NDArray
 
-from rag.analysis import fold
 from rag.checking import facts
 from rag.checking.evidence import Evidence, Same
 from rag.core.documents import Vectors
+from rag.language.analyzer import fold
 
 Floats: TypeAlias = NDArray[numpy.float64]
 

@@ -9,9 +9,9 @@ from typing import TypeAlias
 
 import numpy
 
-from rag.analysis import query_stems
 from rag.checking.passages import Passage, WordEncoder, encoded_passage, read_passage
 from rag.core.documents import Hit, Vectors
+from rag.language.analyzer import query_stems
 
 NEAREST, FARTHEST = 0.5, 0.1  # cosines of words that mean the same, and of any two words
 ALIKE = 0.9  # what a word of the same meaning counts at most; one of the same stem counts 1

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
 
-from rag.analysis import APOSTROPHES, STOP_WORDS, fold, words
+from rag.language.analyzer import APOSTROPHES, STOP_WORDS, fold, words
 
 NUMBER = re.compile(r"\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?!\d)|\d+(?:[.,]\d+)?")
 MEASURE = re.compile(rf"({NUMBER.pattern})\s?([%€$£]|[^\W\d_]+)")
@@ -94,7 +94,7 @@ def clauses(text: str) -> list[str]:
 
 @lru_cache(maxsize=TEXTS_KEPT)
 def spoken(text: str) -> tuple[str, ...]:
-    """Return the words of a text in order, as `analysis.words` does."""
+    """Return the words of a text in order, as `analyzer.words` does."""
     return tuple(words(text))
 
 

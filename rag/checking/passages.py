@@ -14,10 +14,10 @@ from typing import Protocol, TypeAlias
 import numpy
 from numpy.typing import NDArray
 
-from rag.analysis import fold, query_stems, words
 from rag.checking import facts, opposites
 from rag.core.documents import Chunk, Vectors
 from rag.extraction.sentences import split_units
+from rag.language.analyzer import fold, query_stems, words
 
 Places: TypeAlias = NDArray[numpy.int64]
 HEADING = 0.7  # what a word counts that only the passage's title or headings hold

@@ -95,7 +95,7 @@ class Store(Protocol):
         """Search by vector and by words, in one round trip where there is a server.
 
         ``vector`` has shape (dimension,); None or all zeros is near nothing. ``words`` are a
-        question's words as `analysis.content_words` gives them, unstemmed.
+        question's words as `analyzer.content_words` gives them, unstemmed.
         """
 
     def nearest_words(self, words: Sequence[str], timeout_s: float) -> dict[str, str]:

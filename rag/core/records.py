@@ -114,7 +114,7 @@ class JournalEntry:
     ``question`` is a keyed hash of the question's normal form; ``text`` and ``conversation`` of an
     asker are not here, the text only by ``HELP_JOURNAL_TEXTS``. ``nearest`` is the page that the
     answer came from, else the best one found, ``title`` its title. ``reason`` is the name of a
-    message, as `rag.messages` has it. ``first_text_ms`` is when there was something to read.
+    message (`language.messages`). ``first_text_ms`` is when there was something to read.
     ``writing_ms`` is what a model took to write the answer, now or when it was kept.
     """
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache, lru_cache
 
-from rag import analysis
-from rag.lexicon import ANTONYMS, NEAR, SYNONYMS
+from rag.language import analyzer
+from rag.language.detection import question_language
+from rag.language.lexicon import ANTONYMS, NEAR, SYNONYMS
 
 HEADINGS_KEPT = 2_000
 STEMS_KEPT = 20_000
@@ -70,7 +71,7 @@ class Heading:
 
 def action_asked(question: str, told: Sequence[str]) -> Action | None:
     """Return the action that a question of these words asks how to do, None where it names none."""
-    lang = analysis.question_language(question)
+    lang = question_language(question)
     infinitives = (word for word in told if lang == "fr" and word.endswith(("er", "ir", "re")))
     verb = next((word for word in infinitives if _is_telling_infinitive(word)), None)
     if verb is None:
@@ -89,7 +90,7 @@ def _is_telling_infinitive(word: str) -> bool:
 
 
 def _is_telling(verb: str, lang: str) -> bool:
-    return analysis.fold(verb) not in LIGHT and not analysis.is_stop_word(verb, lang)
+    return analyzer.fold(verb) not in LIGHT and not analyzer.is_stop_word(verb, lang)
 
 
 def named(heading: Heading, action: Action) -> Named:
@@ -112,9 +113,9 @@ def named(heading: Heading, action: Action) -> Named:
 @lru_cache(maxsize=HEADINGS_KEPT)
 def read_heading(heading: str, lang: str) -> Heading:
     """Return the words by which a heading of a page in ``lang`` names an action."""
-    verbs = tuple(analysis.stem(verb, lang) for verb in _verbs(heading, lang))
-    told = () if verbs else analysis.words(heading)
-    nouns = tuple(analysis.stem(word, lang) for word in told if not PARTICIPLE.fullmatch(word))
+    verbs = tuple(analyzer.stem(verb, lang) for verb in _verbs(heading, lang))
+    told = () if verbs else analyzer.words(heading)
+    nouns = tuple(analyzer.stem(word, lang) for word in told if not PARTICIPLE.fullmatch(word))
     return Heading(verbs, nouns, frozenset().union(*map(_without_prefix, verbs + nouns)))
 
 
@@ -122,22 +123,22 @@ def _verbs(heading: str, lang: str) -> list[str]:
     """Return the verbs that begin a heading and those joined to them: « Corriger ou supprimer »."""
     found: list[str] = []
     for number, part in enumerate(JOINED.split(heading)):
-        told = [word for word in analysis.words(part) if word not in BEFORE]
-        if len(told) > 1 and analysis.fold(told[0]) in LIGHT and INFINITIVE.fullmatch(told[1]):
+        told = [word for word in analyzer.words(part) if word not in BEFORE]
+        if len(told) > 1 and analyzer.fold(told[0]) in LIGHT and INFINITIVE.fullmatch(told[1]):
             told.pop(0)
         verb = told[0] if told else ""
         if not _is_verb(verb, lang):
             if number == 0:
                 break
             continue
-        if analysis.fold(verb) not in LIGHT:
+        if analyzer.fold(verb) not in LIGHT:
             found.append(verb)
     return found
 
 
 def _is_verb(word: str, lang: str) -> bool:
     if lang == "en":
-        return word.endswith("ing") or analysis.stem(word, lang) in _sets("en")
+        return word.endswith("ing") or analyzer.stem(word, lang) in _sets("en")
     return INFINITIVE.fullmatch(word) is not None
 
 
@@ -181,14 +182,14 @@ def _synonyms(stems: Iterable[str], lang: str) -> set[str]:
 
 
 def _stem(entry: str, lang: str) -> str:
-    return " ".join(analysis.stem(word, lang) for word in analysis.words(entry))
+    return " ".join(analyzer.stem(word, lang) for word in analyzer.words(entry))
 
 
 @cache
 def _sets(lang: str) -> dict[str, tuple[frozenset[str], ...]]:
     """Return the sets of synonyms in which each stem stands."""
     found: dict[str, tuple[frozenset[str], ...]] = {}
-    for line in (SYNONYMS[lang] + NEAR[lang]).strip().splitlines():
+    for line in SYNONYMS[lang] + NEAR[lang]:
         stems = frozenset(_stem(entry, lang) for entry in line.split(",") if entry)
         for stem in stems:
             found[stem] = (*found.get(stem, ()), stems)
@@ -198,9 +199,8 @@ def _sets(lang: str) -> dict[str, tuple[frozenset[str], ...]]:
 @cache
 def _sides() -> tuple[tuple[frozenset[str], frozenset[str]], ...]:
     """Return the stems of each line of opposites, those before the colon and those after it."""
-    lines = (line.split(":") for line in ANTONYMS.strip().splitlines())
-    return tuple((_stems_of(one.split()), _stems_of(other.split())) for one, other in lines)
+    return tuple((_stems_of(one), _stems_of(other)) for one, other in ANTONYMS)
 
 
 def _stems_of(told: Iterable[str]) -> frozenset[str]:
-    return frozenset(stem for word in told for stem in analysis.query_stems(word))
+    return frozenset(stem for word in told for stem in analyzer.query_stems(word))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from functools import partial
 
-from rag import analysis
+from rag.language import analyzer
 from rag.question.intent import AnswerType
 
 _TIME = (
@@ -68,7 +68,7 @@ def giving(kind: AnswerType) -> Callable[[str], float]:
 def subject(text: str) -> frozenset[str]:
     """Return the stems of what a text defines; none where it defines nothing."""
     found = DEFINED.match(CODE.sub("", text))
-    return frozenset(analysis.stems(found.group(1))) if found else frozenset()
+    return frozenset(analyzer.stems(found.group(1))) if found else frozenset()
 
 
 def _places(text: str) -> float:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from rag import analysis
 from rag.extraction.sentences import Unit
+from rag.language import analyzer
 from rag.question import Term
 
 # how well texts hold a word, by their places: few hold it, and numpy takes 1 µs to begin
@@ -37,7 +37,7 @@ class Words:
         """Read texts."""
         holding: dict[str, list[int]] = {}
         for place, text in enumerate(texts):
-            for stem in dict.fromkeys(analysis.stems(text, lang)):
+            for stem in dict.fromkeys(analyzer.stems(text, lang)):
                 holding.setdefault(stem, []).append(place)
         by_root: dict[str, tuple[str, ...]] = {}
         for stem in holding:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
-from rag import analysis
 from rag.core.documents import Vectors
 from rag.core.protocols import Lexicon
 from rag.core.records import Turn
+from rag.language import analyzer
+from rag.language.detection import question_language
 from rag.question import spelling
 from rag.question.follow_up import in_context, is_follow_up
 from rag.question.intent import Intent, intent_of
@@ -79,7 +80,7 @@ class Question:
     @cached_property
     def content_words(self) -> tuple[str, ...]:
         """Return the distinct words that matter before any is mended, at most `MOST_WORDS`."""
-        found = analysis.content_words(self.standalone, analysis.STEMMERS)
+        found = analyzer.content_words(self.standalone, analyzer.STEMMERS)
         return tuple(found[:MOST_WORDS])
 
     @cached_property
@@ -90,16 +91,16 @@ class Question:
 
     @cached_property
     def words(self) -> tuple[str, ...]:
-        """Return the words of `search_text` in order, as `analysis.words` does."""
-        return tuple(analysis.words(self.search_text))
+        """Return the words of `search_text` in order, as `analyzer.words` does."""
+        return tuple(analyzer.words(self.search_text))
 
     @cached_property
     def terms(self) -> tuple[Term, ...]:
         """Return the distinct words of `search_text` that matter, in order."""
-        found = analysis.content_words(self.search_text, analysis.STEMMERS)
+        found = analyzer.content_words(self.search_text, analyzer.STEMMERS)
         frame = self.intent.frame
-        framing = analysis.words(frame) if frame else ()
-        return tuple(Term(word, analysis.query_stems(word), word in framing) for word in found)
+        framing = analyzer.words(frame) if frame else ()
+        return tuple(Term(word, analyzer.query_stems(word), word in framing) for word in found)
 
     @cached_property
     def intent(self) -> Intent:
@@ -153,7 +154,7 @@ def read_question(text: str, history: Sequence[Turn] = ()) -> Question:
 
 def _language(text: str, history: Sequence[Turn]) -> str:
     """Return ``fr`` or ``en``: the question's own language, or the conversation's if in doubt."""
-    own = analysis.question_language(text)
-    if not history or own == "en" or analysis.question_language(f"{text} the") == "fr":
+    own = question_language(text)
+    if not history or own == "en" or question_language(f"{text} the") == "fr":
         return own
-    return analysis.question_language(history[-1].contextual)
+    return question_language(history[-1].contextual)

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from types import ModuleType
 
-from rag.analysis import is_stop_word, question_language
 from rag.conversation.grammar import english, french
 from rag.conversation.grammar.tokens import STOPS, Token, tokens
+from rag.language.analyzer import is_stop_word
+from rag.language.detection import question_language
 
 LONGEST_FOLLOW_UP = 40  # words: who writes more says what is meant
 LONGEST_TOPIC = 300  # characters of a question that are taken over into the next

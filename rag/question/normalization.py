@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from rag.analysis import APOSTROPHES
+from rag.language.analyzer import APOSTROPHES
 
 QUESTIONS_KEPT = 256
 TOKEN = re.compile(

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from rag.analysis import question_language
 from rag.cache.grammar import (
     CAN,
     FUTURE,
@@ -22,6 +21,7 @@ from rag.cache.grammar import (
     YOURS,
 )
 from rag.cache.words import LONGEST_PHRASE, PHRASES, Word, is_infinitive
+from rag.language.detection import question_language
 from rag.question.acting import persons, voice
 from rag.question.normalization import Token, polite_free, tokens
 from rag.question.phrasing import kind_of_question, modality

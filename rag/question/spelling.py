@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from rag.analysis import fold
 from rag.core.protocols import Lexicon
+from rag.language.analyzer import fold
 
 SHORTEST = 4  # letters: shorter words have too many neighbours
 

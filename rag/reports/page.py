@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from html import escape
 
+from rag.language.messages import report_word
 from rag.reports.report import Report
 from rag.reports.sections import Bar, Section, Table, period_line, sections
-from rag.reports.words import word
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 STYLE = """
@@ -46,7 +46,7 @@ svg { display: block; width: 100%; height: .9rem; }
 
 def page(report: Report, lang: str) -> str:
     """Return the whole page."""
-    title = word("report", lang)
+    title = report_word("report", lang)
     parts = [
         "<!doctype html>",
         f'<html lang="{lang}"><head><meta charset="utf-8">',

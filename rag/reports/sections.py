@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from rag.language.messages import report_word
+from rag.language.profiles import load_profile
 from rag.reports.figures import Disliked, Often, Times
 from rag.reports.gaps import Gap
 from rag.reports.report import Report
@@ -16,7 +18,6 @@ from rag.reports.words import (
     number,
     reason_words,
     share,
-    word,
 )
 
 
@@ -53,13 +54,16 @@ class Section:
 def period_line(report: Report, lang: str) -> str:
     """Return what period the report is of."""
     first, last = (day(one.date, lang) for one in (report.days[0], report.days[-1]))
-    return word("period", lang, first=first, last=last)
+    return report_word("period", lang, first=first, last=last)
 
 
 def sections(report: Report, lang: str) -> list[Section]:
     """Return the report's sections, those that have something to say."""
     if not report.counts.asked:
-        found = [Section(word("overview", lang), word("nothing", lang)), _unused(report, lang)]
+        found = [
+            Section(report_word("overview", lang), report_word("nothing", lang)),
+            _unused(report, lang),
+        ]
     else:
         found = [
             _overview(report, lang),
@@ -91,15 +95,15 @@ def _overview(report: Report, lang: str) -> Section:
     opinions = report.opinions
     if opinions.helpful + opinions.unhelpful:
         liked = [number(value, lang) for value in (opinions.helpful, opinions.unhelpful)]
-        facts += [("opinions", word("liked", lang, helpful=liked[0], unhelpful=liked[1]))]
+        facts += [("opinions", report_word("liked", lang, helpful=liked[0], unhelpful=liked[1]))]
     if found.prompt_tokens:
         tokens = [number(value, lang) for value in (found.prompt_tokens, found.output_tokens)]
         facts += [("tokens", " + ".join(tokens))]
     told = any(often.text is None for often in report.most_asked)
     return Section(
-        word("overview", lang),
-        word("texts", lang) if told else "",
-        tuple((word(key, lang), value) for key, value in facts),
+        report_word("overview", lang),
+        report_word("texts", lang) if told else "",
+        tuple((report_word(key, lang), value) for key, value in facts),
     )
 
 
@@ -108,22 +112,24 @@ def _days(report: Report, lang: str) -> Section:
         Bar(
             day(one.date, lang),
             one.asked,
-            word("days_more", lang, asked=one.asked, unanswered=one.unanswered)
+            report_word("days_more", lang, asked=one.asked, unanswered=one.unanswered)
             if one.unanswered
             else str(one.asked),
             one.unanswered,
         )
         for one in report.days
     )
-    return Section(word("days", lang), bars=bars)
+    return Section(report_word("days", lang), bars=bars)
 
 
 def _times(report: Report, lang: str) -> Section:
     kinds = (("all", report.times), ("written", report.written), ("kept", report.kept))
-    rows = tuple(_times_row(word(key, lang), found, lang) for key, found in kinds if found.answers)
+    rows = tuple(
+        _times_row(report_word(key, lang), found, lang) for key, found in kinds if found.answers
+    )
     headers = ("kind", "number", "first_p50", "first_p95", "total_p50", "total_p95")
-    table = Table(tuple(word(key, lang) for key in headers), rows, numeric=(1, 2, 3, 4, 5))
-    return Section(word("times", lang), word("times_intro", lang), table=table)
+    table = Table(tuple(report_word(key, lang) for key in headers), rows, numeric=(1, 2, 3, 4, 5))
+    return Section(report_word("times", lang), report_word("times_intro", lang), table=table)
 
 
 def _times_row(name: str, found: Times, lang: str) -> tuple[str, ...]:
@@ -138,39 +144,45 @@ def _times_row(name: str, found: Times, lang: str) -> tuple[str, ...]:
 
 def _gaps(found: Sequence[Gap], lang: str) -> Section:
     if not found:
-        return Section(word("gaps", lang))
-    headers = tuple(word(key, lang) for key in ("times_asked", "questions", "nearest"))
+        return Section(report_word("gaps", lang))
+    headers = tuple(report_word(key, lang) for key in ("times_asked", "questions", "nearest"))
     rows = tuple(
         (number(gap.asked, lang), _told(gap, lang), _page(gap.nearest, gap.title)) for gap in found
     )
-    return Section(word("gaps", lang), word("gaps_intro", lang), table=Table(headers, rows))
+    return Section(
+        report_word("gaps", lang), report_word("gaps_intro", lang), table=Table(headers, rows)
+    )
 
 
 def _told(gap: Gap, lang: str) -> str:
     if gap.questions:
         more = gap.different - len(gap.questions)
-        tail = (word("more", lang, count=more),) if more > 0 else ()
+        tail = (report_word("more", lang, count=more),) if more > 0 else ()
         return "\n".join((*gap.questions, *tail))
-    return word("untold_one" if gap.different == 1 else "untold", lang, different=gap.different)
+    return report_word(
+        "untold_one" if gap.different == 1 else "untold", lang, different=gap.different
+    )
 
 
 def _often(found: Sequence[Often], lang: str) -> Section:
-    headers = tuple(word(key, lang) for key in ("times_asked", "question", "page"))
+    headers = tuple(report_word(key, lang) for key in ("times_asked", "question", "page"))
     rows = tuple(
         (
             number(one.asked, lang),
             one.text or f"({one.question[:8]}…)",
-            word("without", lang) if one.unanswered == one.asked else _page(one.page, one.title),
+            report_word("without", lang)
+            if one.unanswered == one.asked
+            else _page(one.page, one.title),
         )
         for one in found
     )
-    return Section(word("often", lang), table=Table(headers, rows))
+    return Section(report_word("often", lang), table=Table(headers, rows))
 
 
 def _disliked(found: Sequence[Disliked], lang: str) -> Section:
     if not found:
-        return Section(word("disliked", lang))
-    headers = tuple(word(key, lang) for key in ("times_asked", "page", "said"))
+        return Section(report_word("disliked", lang))
+    headers = tuple(report_word(key, lang) for key in ("times_asked", "page", "said"))
     rows = tuple(
         (
             number(one.unhelpful, lang),
@@ -179,12 +191,12 @@ def _disliked(found: Sequence[Disliked], lang: str) -> Section:
         )
         for one in found
     )
-    return Section(word("disliked", lang), table=Table(headers, rows))
+    return Section(report_word("disliked", lang), table=Table(headers, rows))
 
 
 def _tallied(title: str, found: dict[str, int], lang: str) -> Section:
     bars = tuple(Bar(name, count, number(count, lang)) for name, count in found.items())
-    return Section(word(title, lang), bars=bars)
+    return Section(report_word(title, lang), bars=bars)
 
 
 def _reasons(report: Report, lang: str) -> dict[str, int]:
@@ -193,11 +205,11 @@ def _reasons(report: Report, lang: str) -> dict[str, int]:
 
 def _unused(report: Report, lang: str) -> Section:
     if not report.unused:
-        return Section(word("unused", lang))
-    intro = word("unused_intro", lang, unused=len(report.unused), pages=report.pages)
+        return Section(report_word("unused", lang))
+    intro = report_word("unused_intro", lang, unused=len(report.unused), pages=report.pages)
     rows = tuple((one.title, one.page) for one in report.unused)
-    table = Table((word("page", lang), "Id"), rows, numeric=())
-    return Section(word("unused", lang), intro, table=table)
+    table = Table((report_word("page", lang), "Id"), rows, numeric=())
+    return Section(report_word("unused", lang), intro, table=table)
 
 
 def _page(page: str | None, title: str) -> str:
@@ -207,5 +219,5 @@ def _page(page: str | None, title: str) -> str:
 def _said(comments: Sequence[str], lang: str) -> Iterator[str]:
     """Yield each comment once, with how often it came."""
     for text, count in Counter(comments).items():
-        quoted = f"“{text}”" if lang == "en" else f"«\u00a0{text}\u00a0»"
+        quoted = load_profile(lang).text("typography.quote").format(text=text)
         yield f"{quoted} ×\u202f{count}" if count > 1 else quoted

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 
+from rag.language.messages import report_word
 from rag.reports.report import Report
 from rag.reports.sections import Bar, Section, Table, period_line, sections
-from rag.reports.words import word
 
 WIDTH = 100
 BAR = 40
@@ -18,7 +18,7 @@ MOST_LINES = 8  # of a cell; the page shows all
 
 def lines(report: Report, lang: str) -> Iterator[str]:
     """Yield the report's lines; a line that begins with ``#`` is a title."""
-    yield f"# {word('report', lang)}"
+    yield f"# {report_word('report', lang)}"
     yield period_line(report, lang)
     for section in sections(report, lang):
         yield ""
@@ -58,7 +58,7 @@ def _table(table: Table, lang: str) -> Iterator[str]:
         for cells in zip_longest(*row, fillvalue=""):
             yield _row(cells, widths, table.numeric)
     if len(table.rows) > MOST_ROWS:
-        yield f"  {word('more', lang, count=len(table.rows) - MOST_ROWS)}"
+        yield f"  {report_word('more', lang, count=len(table.rows) - MOST_ROWS)}"
 
 
 def _row(cells: Sequence[str], widths: Sequence[int], numeric: Sequence[int]) -> str:
@@ -73,7 +73,7 @@ def _cell(text: str, lang: str) -> list[str]:
     said = text.split("\n")
     found = [line for one in said[:MOST_LINES] for line in _wrapped(one, WIDEST_CELL)]
     more = len(said) - MOST_LINES
-    return [*found, word("more", lang, count=more)] if more > 0 else found
+    return [*found, report_word("more", lang, count=more)] if more > 0 else found
 
 
 def _wrapped(text: str, width: int) -> list[str]:

@@ -39,7 +39,7 @@ from rag.core.errors import (
 )
 from rag.core.invocation import index_command, rebuild_command
 from rag.desk import HelpDesk, Outcome
-from rag.messages import code_of
+from rag.language.messages import code_of
 from rag.server.security import require_admin
 
 CHECK_S = 0.7  # each check runs at the same time as the others

@@ -26,7 +26,7 @@ from rag.core.answers import Answer, ChunkEvent, CompleteEvent, Source
 from rag.core.errors import HelpError
 from rag.core.records import Turn
 from rag.desk import HelpDesk
-from rag.messages import message
+from rag.language.messages import message
 from rag.question import read_question
 from rag.retriever import LONGEST_QUESTION
 from rag.server.problems import Problem, problem_of, problem_response

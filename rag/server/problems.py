@@ -31,7 +31,7 @@ from rag.core.errors import (
     SearchUnavailable,
     ServiceStopping,
 )
-from rag.server.wording import DETAILS, detail, preferred_language
+from rag.language.messages import preferred_language, problem_codes, problem_text
 
 # for pages of our own: nothing inline, nothing from elsewhere, in nobody's frame
 PAGE_POLICY = "; ".join(
@@ -150,7 +150,7 @@ def problem_of(error: Exception) -> Problem:
 
 def problem_response(problem: Problem, path: str, accept_language: str = "") -> JSONResponse:
     """Return a problem as the client of this path reads it."""
-    said = detail(problem.code, preferred_language(accept_language))
+    said = problem_text(problem.code, preferred_language(accept_language))
     title = HTTPStatus(problem.status).phrase
     if path.startswith(OPENAI_PATHS):
         kind = "server_error" if problem.status >= 500 else "invalid_request_error"
@@ -227,8 +227,8 @@ PROBLEM_SCHEMA = {
         "type": {"type": "string", "const": "about:blank"},
         "title": {"type": "string", "example": "Too Many Requests"},
         "status": {"type": "integer", "example": 429},
-        "detail": {"type": "string", "example": DETAILS["en"]["too_many"]},
-        "code": {"type": "string", "enum": sorted(DETAILS["en"])},
+        "detail": {"type": "string", "example": problem_text("too_many", "en")},
+        "code": {"type": "string", "enum": problem_codes()},
         "errors": {
             "type": "array",
             "description": "Which fields of the request are wrong",

@@ -16,10 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from rag.core.answers import AnswerEvent, ChunkEvent, CompleteEvent, SourcesEvent
 from rag.desk import HelpDesk, Served
-from rag.messages import code_of
+from rag.language.messages import code_of, problem_text
 from rag.server.problems import problem_of
 from rag.server.security import admit
-from rag.server.wording import detail
 
 EXAMPLE_ID = "0b2b6c1e-7c56-4c8e-9d52-6f0d6a7f1c11"
 SHORTEST_SHARED_ID = 16  # characters; a shorter one could be another asker's
@@ -263,7 +262,7 @@ async def _frames(
         except Exception as error:
             logger.exception("An answer broke off.")
             code = problem_of(error).code
-            said = {"type": "error", "code": code, "message": detail(code, "fr")}
+            said = {"type": "error", "code": code, "message": problem_text(code, "fr")}
             yield _frame(number + 1, said, query.conversation_id)
 
 

@@ -19,15 +19,15 @@ from uuid import uuid4
 from starlette.applications import Starlette
 from starlette.websockets import WebSocket
 
-from rag.analysis import question_language
 from rag.core.answers import Answer, AnswerEvent, ChunkEvent, CompleteEvent, SourcesEvent
 from rag.core.errors import HelpError, QuestionRefused
 from rag.desk import HelpDesk, Served
+from rag.language.detection import question_language
+from rag.language.messages import problem_text
 from rag.server.frames import Ask, Numbered, Replay, Resume, Shelf
 from rag.server.middleware import client_of
 from rag.server.query import event_message
 from rag.server.security import Doors, holds_api_key
-from rag.server.wording import detail
 from rag.writing.writer import seconds
 
 STOP_S = 1.0  # in which a stopped answer ends by itself
@@ -225,7 +225,7 @@ class Exchange:
 
 def error_message(code: str, lang: str, more: str = "") -> dict[str, Any]:
     """Return an error as clients are told it; ``message`` is fit for an asker's eyes."""
-    said = detail(code, lang)
+    said = problem_text(code, lang)
     return {"type": "error", "code": code, "message": f"{said} ({more})" if more else said}
 
 

@@ -33,7 +33,7 @@ from fastapi import APIRouter, WebSocket
 from starlette.responses import Response
 from starlette.websockets import WebSocketDisconnect
 
-from rag.analysis import question_language
+from rag.language.detection import question_language
 from rag.server.frames import Ask, Numbered, Resume, Stop, Unreadable, read_frame
 from rag.server.middleware import client_of
 from rag.server.monitoring import open_websocket

@@ -56,7 +56,7 @@ async def _answered(
     assistant: Assistant, question: str, page: str | None, k: int, streaming: bool | None
 ) -> Answer:
     """Return the answer, shown as it comes unless ``streaming`` is None."""
-    from rag.analysis import question_language
+    from rag.language.detection import question_language
 
     try:
         if streaming is None:
@@ -99,7 +99,7 @@ class Screen:
 
     def show_extract(self, event: Any) -> None:
         """Show, on a terminal, what can be said before the model has written a word."""
-        from rag.messages import message
+        from rag.language.messages import message
 
         if sys.stdout.isatty() and event.extract:
             self._extract = event.extract

@@ -183,7 +183,7 @@ class Talk:
             self._say("chat_stopped", self._lang)
 
     def _say(self, key: str, lang: str) -> None:
-        from rag.messages import message
+        from rag.language.messages import message
 
         click.secho(message(key, lang), dim=True)
 

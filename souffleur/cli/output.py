@@ -72,7 +72,7 @@ def print_hit(hit: Any) -> None:
 
 def print_answer(answer: Any, lang: str, *, seen: bool = False) -> None:
     """Print an answer with its sources; its text is left out when it was ``seen``."""
-    from rag.messages import message
+    from rag.language.messages import message
 
     if not seen:
         click.echo(printable(answer.text))

@@ -267,7 +267,7 @@ def test_the_key_is_readable_by_its_owner_alone(tmp_path):
 @pytest.mark.parametrize("reason", ["late", "off"])
 @pytest.mark.parametrize("lang", ["fr", "en"])
 def test_a_reason_is_kept_by_its_name(tmp_path, reason, lang):
-    from rag.messages import message
+    from rag.language.messages import message
 
     settings = Settings(data_dir=tmp_path, _env_file=None)
     journal = open_journal(settings)

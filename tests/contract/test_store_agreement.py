@@ -11,10 +11,10 @@ import pytest
 
 from indexer.chunker import chunk_page
 from indexer.loader import find_pages, load_page
-from rag import analysis
 from rag.config.settings import Settings
 from rag.core.documents import Chunk
 from rag.core.protocols import Store
+from rag.language import analyzer
 from rag.stores import open_store
 from tests.contract.conftest import TIMEOUT_S, write
 
@@ -39,7 +39,7 @@ def questions() -> list[tuple[list[str], str]]:
         for line in path.read_text(encoding="utf-8").splitlines()
     ]
     return [
-        (analysis.content_words(line["question"], ("fr", "en")), line["page"])
+        (analyzer.content_words(line["question"], ("fr", "en")), line["page"])
         for line in lines
         if line.get("page")
     ]

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy
 import pytest
 
-from rag import analysis
 from rag.core.documents import IndexMeta
 from rag.core.protocols import Store
+from rag.language import analyzer
 from tests.contract.conftest import DIMENSION, META, TIMEOUT_S, chunk, found_by_words, vector, write
 
 
@@ -97,7 +97,7 @@ FRENCH = {
     ],
 )
 def test_words_are_found_in_their_other_forms(french: Store, question: str, expected: str) -> None:
-    words = analysis.content_words(question, ("fr", "en"))
+    words = analyzer.content_words(question, ("fr", "en"))
     legs = french.search(None, words, 5, TIMEOUT_S)
     assert [chunk_id for chunk_id, _ in legs.bm25] == [expected]
     assert legs.frequencies == [1] * len(words)
@@ -119,7 +119,7 @@ def test_what_no_page_says_is_not_found(french: Store, question: str) -> None:
     ids=["operators", "repeated", "two thousand words"],
 )
 def test_any_question_may_be_asked(french: Store, question: str) -> None:
-    words = analysis.content_words(question)
+    words = analyzer.content_words(question)
     legs = french.search(None, words, 5, TIMEOUT_S)
     assert [chunk_id for chunk_id, _ in legs.bm25] == ["invoice"]
     assert len(legs.frequencies) == len(words)

@@ -7,7 +7,7 @@ import pytest
 
 from rag.assistant import Assistant
 from rag.core.answers import ChunkEvent, CompleteEvent, SourcesEvent
-from rag.messages import message
+from rag.language.messages import message
 from rag.question import read_question
 from tests.models import FAST, known, writer_on
 from tests.scripted import END, HEAD, ScriptedServer, line, reply, unused_url

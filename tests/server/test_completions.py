@@ -8,7 +8,7 @@ import openai
 import pytest
 
 from rag.core.answers import Answer, Source
-from rag.messages import message
+from rag.language.messages import message
 from rag.server.openai_api import after_chunks, closing
 from tests.office import FAST, Machine
 from tests.office import serving as office

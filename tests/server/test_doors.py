@@ -10,6 +10,7 @@ import time
 import pytest
 
 from rag.core.errors import ConfigError
+from rag.language.messages import preferred_language
 from rag.server.middleware import Limiter, client_of, depth
 from rag.server.security import (
     caller_allowed,
@@ -25,7 +26,6 @@ from rag.server.settings import (
     ServerSettings,
     load_server_settings,
 )
-from rag.server.wording import preferred_language
 from tests.commands import CLI
 from tests.server.doors import (
     API_KEY,

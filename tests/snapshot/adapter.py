@@ -21,7 +21,7 @@ from indexer.chunker import chunk_page
 from indexer.loader import find_pages, hash_page, read_page
 from indexer.parsers import parse_page
 from indexer.pipeline import run
-from rag import api, messages, prompt
+from rag import api, prompt
 from rag.cache.match import explain
 from rag.cache.sides import sides
 from rag.checking.check import SentenceFilter
@@ -33,12 +33,12 @@ from rag.core.errors import HelpError
 from rag.core.records import Feedback, Turn
 from rag.encoders import bundled_encoder
 from rag.extraction.extract import extract_answer
+from rag.language import messages
+from rag.language.profiles import load_profile
 from rag.question import Question, read_question
-from rag.reports.words import WORDS
 from rag.retriever import Retrieval
 from rag.server.app import create_app
 from rag.server.settings import ServerSettings
-from rag.server.wording import DETAILS, detail
 from rag.stores import open_answer_store, open_journal_store, open_store, open_turn_store
 from rag.stores.elasticsearch import answer_documents, journal, schema, turns
 from souffleur.cli.output import hit_row
@@ -174,10 +174,12 @@ def texts() -> dict[str, str]:
     """Return every message, problem and word of reports, in each language."""
     found = {}
     for lang in LANGUAGES:
-        for key in messages.MESSAGES[lang]:
+        for key in messages.message_keys():
             found[f"message {lang} {key}"] = messages.message(key, lang, **VALUES)
-        found |= {f"problem {lang} {code}": detail(code, lang) for code in DETAILS[lang]}
-        found |= {f"report {lang} {key}": text for key, text in WORDS[lang].items()}
+        for code in messages.problem_codes():
+            found[f"problem {lang} {code}"] = messages.problem_text(code, lang)
+        for key, text in load_profile(lang).texts("report").items():
+            found[f"report {lang} {key}"] = text
     return found
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rag.analysis import content_words, fold, is_stop_word, question_language, stem, stems, words
+from rag.language.analyzer import content_words, fold, is_stop_word, stem, stems, words
+from rag.language.detection import question_language
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,13 @@ import time
 
 import pytest
 
-from rag.analysis import question_language
 from rag.conversation import (
     LONGEST_ID,
     Conversations,
     Turn,
 )
 from rag.core.errors import QuestionRefused
+from rag.language.detection import question_language
 from rag.question import read_question
 from rag.question.follow_up import in_context, is_follow_up
 

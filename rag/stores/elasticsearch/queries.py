@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rag import analysis
 from rag.core.documents import Vectors
+from rag.language import analyzer
 from rag.stores.elasticsearch.schema import SPELLING, VECTOR
 
 MAX_RESULTS = 10_000
@@ -30,7 +30,7 @@ def vector_search(vector: Vectors, k: int) -> dict[str, Any]:
 
 def text_search(words: Sequence[str], k: int) -> dict[str, Any]:
     """Return the BM25F search (combined_fields) of the first 128 words; each stem counts once."""
-    distinct = {analysis.query_stems(word): word for word in reversed(words[:MAX_WORDS])}
+    distinct = {analyzer.query_stems(word): word for word in reversed(words[:MAX_WORDS])}
     return _best(_in_any_field(" ".join(reversed(distinct.values()))), k)
 
 
@@ -80,7 +80,7 @@ def _best(query: dict[str, Any], k: int) -> dict[str, Any]:
 def _in_any_field(words: str) -> dict[str, Any]:
     fields = [
         f"{lang}.{field}^{weight:g}"
-        for lang in analysis.STEMMERS
-        for field, weight in analysis.FIELD_WEIGHTS.items()
+        for lang in analyzer.STEMMERS
+        for field, weight in analyzer.FIELD_WEIGHTS.items()
     ]
     return {"combined_fields": {"query": words, "fields": fields}}

@@ -1,8 +1,8 @@
 """How pages and chunks lie in an Elasticsearch index: analyzers, mapping, documents.
 
 A chunk's words stand under its language (``fr.title`` or ``en.title``, …), so that each field is
-stemmed by one analyzer, which takes the steps of `rag.analysis` in their order. A question's words
-are stemmed in every language and searched in all fields.
+stemmed by one analyzer, which takes the steps of `language.analyzer` in their order. A question's
+words are stemmed in every language and searched in all fields.
 """
 
 from __future__ import annotations
@@ -13,13 +13,12 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from rag import analysis
 from rag.core.documents import Chunk, IndexMeta, PageRecord, ScreenLink
+from rag.language import analyzer
 
 VECTOR = "vector"
 QUESTION = "question"
 SPELLING = "spelling"
-ARTICLES = "l d c j m n s t qu jusqu lorsqu puisqu quoiqu quelqu presqu".split()
 COMPOSED = (*range(0xC0, 0x250), *range(0x1E00, 0x1F00))
 # measured on 10,000 vectors: flat finds 1.00 of the exact top 5 in 2.5 ms, int8_flat .96-.98, hnsw
 # .34-1.0, and the default (bbq_hnsw) .51-1.0; help pages make 100 to 20,000 chunks
@@ -38,7 +37,7 @@ def index_settings() -> dict[str, Any]:
                 "compose": {"type": "mapping", "mappings": _compositions()},
                 "apostrophe": {
                     "type": "mapping",
-                    "mappings": [f"{mark}=>'" for mark in map(chr, analysis.APOSTROPHES)],
+                    "mappings": [f"{mark}=>'" for mark in map(chr, analyzer.APOSTROPHES)],
                 },
             },
             "tokenizer": {
@@ -50,26 +49,30 @@ def index_settings() -> dict[str, Any]:
             },
             "filter": {
                 "shorten": {"type": "truncate", "length": 255},
-                "elision": {"type": "elision", "articles": ARTICLES, "articles_case": True},
+                "elision": {
+                    "type": "elision",
+                    "articles": list(analyzer.ELISIONS),
+                    "articles_case": True,
+                },
                 "split": {
                     "type": "word_delimiter_graph",
-                    "protected_words": ["aujourd'hui"],
+                    "protected_words": sorted(analyzer.WHOLE),
                     "split_on_case_change": False,
                     "split_on_numerics": False,
                     "stem_english_possessive": False,
                 },
                 **{
                     f"stem_{lang}": {"type": "snowball", "language": name.capitalize()}
-                    for lang, name in analysis.STEMMERS.items()
+                    for lang, name in analyzer.STEMMERS.items()
                 },
                 "stem_any": {
                     "type": "multiplexer",
-                    "filters": [f"stem_{lang},asciifolding" for lang in analysis.STEMMERS],
+                    "filters": [f"stem_{lang},asciifolding" for lang in analyzer.STEMMERS],
                     "preserve_original": False,
                 },
             },
             "analyzer": {
-                **{lang: _analyzer(f"stem_{lang}", "asciifolding") for lang in analysis.STEMMERS},
+                **{lang: _analyzer(f"stem_{lang}", "asciifolding") for lang in analyzer.STEMMERS},
                 QUESTION: _analyzer("stem_any"),
                 SPELLING: _analyzer("asciifolding"),
             },
@@ -90,7 +93,7 @@ def mapping(meta: IndexMeta) -> dict[str, Any]:
             "position": {"type": "integer", "index": False, "doc_values": False},
             "url": kept,
             "lang": {"type": "keyword"},
-            **{lang: _text_fields(lang) for lang in analysis.STEMMERS},
+            **{lang: _text_fields(lang) for lang in analyzer.STEMMERS},
             SPELLING: {
                 "type": "text",
                 "analyzer": SPELLING,
@@ -112,7 +115,7 @@ def mapping(meta: IndexMeta) -> dict[str, Any]:
 def chunk_document(chunk: Chunk) -> dict[str, Any]:
     """Return a chunk's document, its vector left out."""
     # the other languages are said to be empty: an update then clears a language that was left
-    words: dict[str, Any] = dict.fromkeys(analysis.STEMMERS)
+    words: dict[str, Any] = dict.fromkeys(analyzer.STEMMERS)
     words[_field_lang(chunk.lang)] = {
         "title": chunk.title,
         "headings": list(chunk.headings),
@@ -173,7 +176,7 @@ def _text_fields(lang: str) -> dict[str, Any]:
         "index_options": "freqs",
         "copy_to": SPELLING,
     }
-    return {"properties": dict.fromkeys(analysis.FIELD_WEIGHTS, text)}
+    return {"properties": dict.fromkeys(analyzer.FIELD_WEIGHTS, text)}
 
 
 def _analyzer(*stem: str) -> dict[str, Any]:
@@ -192,4 +195,4 @@ def _compositions() -> list[str]:
 
 
 def _field_lang(lang: str) -> str:
-    return lang if lang in analysis.STEMMERS else "fr"
+    return lang if lang in analyzer.STEMMERS else "fr"

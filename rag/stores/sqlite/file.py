@@ -11,10 +11,10 @@ from typing import Any
 
 import orjson
 
-from rag import analysis
 from rag.core.documents import Chunk, IndexMeta, PageRecord, ScreenLink
 from rag.core.errors import IndexBusy, SearchUnavailable
 from rag.core.invocation import index_command
+from rag.language import analyzer
 
 SCHEMA = (
     "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
@@ -143,4 +143,4 @@ def read_record(row: tuple[Any, ...]) -> PageRecord:
 
 def spellings(*texts: str) -> set[str]:
     """Return the distinct folded words of the texts."""
-    return {analysis.fold(word) for text in texts for word in analysis.words(text)}
+    return {analyzer.fold(word) for text in texts for word in analyzer.words(text)}

@@ -13,11 +13,11 @@ from typing import Any
 import numpy
 from rapidfuzz.distance import OSA
 
-from rag import analysis
 from rag.core.documents import Chunk, IndexMeta, PageRecord, SearchLegs, Vectors
 from rag.core.errors import IndexMissing
 from rag.core.invocation import index_command
 from rag.core.protocols import StoreWriter
+from rag.language import analyzer
 from rag.stores.sqlite import previous
 from rag.stores.sqlite.file import (
     CHUNK_COLUMNS,
@@ -101,7 +101,7 @@ class SqliteStore:
             try:
                 knn = [] if vector is None else self._search_vector(connection, vector, k)
                 total = int(connection.execute("SELECT count(*) FROM chunks").fetchone()[0])
-                stems = [analysis.query_stems(word) for word in words]
+                stems = [analyzer.query_stems(word) for word in words]
                 counts = _document_counts(connection, {stem for group in stems for stem in group})
                 bm25 = _search_stems(connection, counts, total, k)
                 frequencies = [max(counts.get(stem, 0) for stem in group) for group in stems]
@@ -209,7 +209,7 @@ def _search_stems(
     """
     if not counts:
         return []
-    weights = ", ".join(str(weight) for weight in analysis.FIELD_WEIGHTS.values())
+    weights = ", ".join(str(weight) for weight in analyzer.FIELD_WEIGHTS.values())
     part = f"SELECT rowid AS number, -bm25(words, {weights}) * ? AS part"
     parts = " UNION ALL ".join([f"{part} FROM words WHERE words MATCH ?"] * len(counts))
     parameters = [v for stem, n in counts.items() for v in (_idf_ratio(total, n), f'"{stem}"')]

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy
 
-from rag import analysis
 from rag.core.documents import Chunk, IndexMeta, PageRecord, Vectors, check_meta
 from rag.core.errors import HelpError
 from rag.core.invocation import rebuild_command
+from rag.language import analyzer
 from rag.stores.sqlite.answer_rows import ANSWER_SCHEMA, drop_changed
 from rag.stores.sqlite.file import (
     CHUNK_COLUMNS,
@@ -131,7 +131,7 @@ class SqliteWriter:
         self._spellings.update(spellings(*fields))
         self._connection.execute(
             "INSERT INTO words (rowid, title, headings, questions, text) VALUES (?, ?, ?, ?, ?)",
-            (number, *(" ".join(analysis.stems(field, chunk.lang)) for field in fields)),
+            (number, *(" ".join(analyzer.stems(field, chunk.lang)) for field in fields)),
         )
         if vector.any():
             blob = numpy.ascontiguousarray(vector, numpy.float32).tobytes()

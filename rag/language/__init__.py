@@ -1,0 +1,1 @@
+"""What is known of each language: its words, patterns and texts as data, and what reads them."""
