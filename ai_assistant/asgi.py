@@ -51,7 +51,7 @@ def socket_served() -> bool:
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:
-    from rag.server.running import draining
+    from rag.server.protocols import draining
 
     await receive()
     try:

@@ -11,6 +11,9 @@ import pytest
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("rag", "indexer", "souffleur", "ai_assistant")
 MODULES = sorted([*(p for name in FOLDERS for p in ROOT.glob(f"{name}/**/*.py")), ROOT / "cli.py"])
+OTHERS = sorted(
+    path for name in ("tests", "bench", "training", "docs") for path in ROOT.glob(f"{name}/**/*.py")
+)
 MOST_LINES = 400
 OWNERS = {
     "sqlite3": ["rag/stores/sqlite"],
@@ -169,6 +172,40 @@ def test_each_outside_thing_has_one_owner(path):
         owners = OWNERS.get(name.split(".")[0])
         if owners is not None:
             assert any(place.startswith(owner) for owner in owners), f"{place} imports {name}"
+
+
+@cache
+def names_in(path: Path) -> set[str]:
+    """Return what stands at the top of a module: defined, assigned or imported, also in an if."""
+    names: set[str] = set()
+    todo: list[ast.AST] = [ast.parse(path.read_text())]
+    while todo:
+        for node in ast.iter_child_nodes(todo.pop()):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                names.add(node.name)
+            elif isinstance(node, ast.Import | ast.ImportFrom):
+                names.update(alias.asname or alias.name for alias in node.names)
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                names.add(node.id)
+            else:
+                todo.append(node)
+    return names
+
+
+@pytest.mark.parametrize("path", [*MODULES, *OTHERS], ids=by_path)
+def test_what_is_imported_is_there(path):
+    """An import within a function fails when it is called, perhaps only when a server stops."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module in OURS:
+            there = names_in(OURS[node.module])
+            inner = {name for name in OURS if within(name, node.module)}
+            for name in (alias.name for alias in node.names if alias.name != "*"):
+                found = name in there or f"{node.module}.{name}" in inner
+                assert found or "__getattr__" in there, f"{path}: {node.module} has no {name}"
+        elif isinstance(node, ast.ImportFrom | ast.Import):
+            named = [getattr(node, "module", None) or alias.name for alias in node.names]
+            lost = {name for name in named if name.split(".")[0] in FOLDERS and name not in OURS}
+            assert not lost, f"{path}: no module {sorted(lost)}"
 
 
 def test_no_module_is_too_long():

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import signal
-import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import Any
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI
 
@@ -17,9 +13,10 @@ from rag.config.settings import Settings
 from rag.core.records import Channel
 from rag.desk import HelpDesk
 from rag.server import admin, demo, monitoring, openai_api, query, security, static_pages, websocket
+from rag.server.protocols import draining
 from rag.server.security import install_doors
 from rag.server.session import hub_of
-from rag.server.settings import SIGNALS, ServerSettings, load_server_settings
+from rag.server.settings import ServerSettings, load_server_settings
 from rag.telemetry import open_traces
 
 logger = logging.getLogger(__name__)
@@ -96,42 +93,3 @@ async def _warm(desk: HelpDesk, loaded: Callable[[], None] | None) -> None:
         if loaded is not None:
             loaded()
         await desk.warm()
-
-
-@contextmanager
-def draining(drain: Callable[[], Coroutine[Any, Any, None]]) -> Iterator[None]:
-    """Have a signal to stop wait until answers have ended; a second of its kind ends at once.
-
-    uvicorn would close WebSockets first, in the middle of their answers.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    loop = asyncio.get_running_loop()
-    before = {number: signal.getsignal(number) for number in SIGNALS}
-    seen: list[int] = []
-    tasks: list[asyncio.Task[None]] = []
-
-    def begin(number: int) -> None:
-        task = asyncio.ensure_future(drain())
-        tasks.append(task)
-        handler = before[signal.Signals(number)]
-        task.add_done_callback(lambda _: handler(number, None) if callable(handler) else None)
-
-    def signalled(number: int, _: object) -> None:
-        if number in seen:
-            signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)
-        seen.append(number)
-        if len(seen) == 1:  # Ctrl-C reaches the workers by itself and through their parent
-            loop.call_soon_threadsafe(begin, number)
-
-    for number, handler in before.items():
-        if callable(handler):
-            signal.signal(number, signalled)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            if callable(handler):
-                signal.signal(number, handler)

@@ -1,4 +1,4 @@
-"""What uvicorn's protocols leave open to slow, silent and hostile clients.
+"""What uvicorn leaves open: slow, silent and hostile clients, and answers when it is to stop.
 
 `serve` gives both classes to uvicorn (``http=``, ``ws=``); other servers do without.
 """
@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import socket
+import threading
 from asyncio.transports import BaseTransport
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -24,6 +27,7 @@ LINGER_S = 1.0  # in which a client that broke the protocol may read why
 SEND_BUFFER_BYTES = 128 * 1024  # that the system holds for one client: enough for an answer
 MOST_FRAGMENTS = 1_000  # of one message: empty ones would count as no bytes
 LINE = "souffleur.line"
+SIGNALS = (signal.SIGINT, signal.SIGTERM)  # that end a server
 
 
 class Line:
@@ -180,3 +184,42 @@ class PatientSocket(WebSocketsSansIOProtocol):
             self._line.on_leave()
         else:
             super().shutdown()
+
+
+@contextmanager
+def draining(drain: Callable[[], Coroutine[Any, Any, None]]) -> Iterator[None]:
+    """Have a signal to stop wait until answers have ended; a second of its kind ends at once.
+
+    uvicorn would close WebSockets first, in the middle of their answers.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    seen: list[int] = []
+    tasks: list[asyncio.Task[None]] = []
+
+    def begin(number: int) -> None:
+        task = asyncio.ensure_future(drain())
+        tasks.append(task)
+        handler = before[signal.Signals(number)]
+        task.add_done_callback(lambda _: handler(number, None) if callable(handler) else None)
+
+    def signalled(number: int, _: object) -> None:
+        if number in seen:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        seen.append(number)
+        if len(seen) == 1:  # Ctrl-C reaches the workers by itself and through their parent
+            loop.call_soon_threadsafe(begin, number)
+
+    for number, handler in before.items():
+        if callable(handler):
+            signal.signal(number, signalled)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if callable(handler):
+                signal.signal(number, handler)

@@ -21,8 +21,8 @@ from uvicorn.supervisors.multiprocess import Multiprocess
 from rag.config.settings import load_settings
 from rag.core.errors import ConfigError
 from rag.core.invocation import command
-from rag.server.protocols import PatientHttp, PatientSocket
-from rag.server.settings import MOST_FRAME_BYTES, SIGNALS, ServerSettings, load_server_settings
+from rag.server.protocols import SIGNALS, PatientHttp, PatientSocket
+from rag.server.settings import MOST_FRAME_BYTES, ServerSettings, load_server_settings
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

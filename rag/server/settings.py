@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import signal
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 
@@ -12,7 +11,6 @@ from rag.config.settings import OperatorSettings, read_settings
 
 MOST_BODY_BYTES = 64 * 1024  # of a request; a question has at most some thousand characters
 MOST_CHAT_BYTES = 512 * 1024  # of one that brings a whole conversation along
-SIGNALS = (signal.SIGINT, signal.SIGTERM)  # that end the server
 MOST_FRAME_BYTES = 64 * 1024  # of a WebSocket message
 BODY_S = 5.0  # a body that is not there by then is not waited for
 DEEPEST_JSON = 32
