@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from rag.core.documents import Chunk, Hit
+from rag.core.passages import read_passage
 from rag.extraction.condense import condense
 from rag.question import Question
 
@@ -30,7 +31,7 @@ PASSAGE_TOKENS = 40  # of a condensed passage, at least
 # Digits and signs are a token each, other scripts and emoji up to one a byte.
 CHARACTERS_PER_TOKEN = 2.6
 WORDS = re.compile(r"[^\W\d_\u0250-\U0010ffff]+| +")
-CHUNKS_KEPT, LINES_KEPT, TEXTS_KEPT = 1_000, 10_000, 100
+LINES_KEPT = 10_000
 ROLE_TOKEN = re.compile(
     r"<\s*\|[\s/]*\w+\s*\|\s*>|</?s>|\[/?INST\]|<</?SYS>>|</?(?:start|end)_of_turn>", re.I
 )
@@ -107,7 +108,6 @@ def _common_prefix(one: str, other: str) -> int:
     return low
 
 
-@lru_cache(maxsize=TEXTS_KEPT)
 def estimate_tokens(text: str) -> int:
     """Estimate, on the safe side, the tokens of a text for a model without its tokenizer."""
     lines = text.split("\n")
@@ -152,13 +152,12 @@ def _line(text: str) -> str:
 
 def _whole(hits: Sequence[Hit], tokens: int) -> list[tuple[Hit, str]]:
     """Return all passages as they stand; nothing when they are too long together."""
-    passages = [_whole_passage(hit.chunk) for hit in hits]
+    passages = [read_passage(hit.chunk).part(_whole_passage) for hit in hits]
     if sum(estimate for _, estimate in passages) > tokens:
         return []
     return [(hit, text) for hit, (text, _) in zip(hits, passages, strict=True)]
 
 
-@lru_cache(maxsize=CHUNKS_KEPT)
 def _whole_passage(chunk: Chunk) -> tuple[str, int]:
     """Return a passage as it is sent whole, and the tokens estimated for it with its number."""
     text = _fenced(f"{chunk.path}\n{chunk.text}")

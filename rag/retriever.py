@@ -12,11 +12,11 @@ import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from rag.core.deadline import Deadline
 from rag.core.documents import Chunk, Hit, IndexMeta, SearchLegs, Vectors, check_meta
 from rag.core.errors import EncoderError, IndexMismatch, QuestionRefused
+from rag.core.passages import read_passage
 from rag.core.protocols import Encoder, Lexicon, Store
 from rag.cross_encoder import CrossEncoderReader
 from rag.language import analyzer
@@ -26,7 +26,6 @@ from rag.reranker import Reranker, rescore
 CANDIDATES = 100  # of each leg
 RERANKED = 80  # of both, fused
 CROSS_READ = 20  # of those, by the optional cross-encoder
-CHUNKS_KEPT = 2_000  # whose stems are remembered: some 4 KB each
 MOST_CHUNKS_A_PAGE = 2
 LONGEST_QUESTION = 2_000  # characters
 RECHECK_S = 2.0  # between two looks at who made the index: another run may have rebuilt it
@@ -266,13 +265,12 @@ def idf(total: int, frequency: int) -> float:
 
 def covered(weights: Mapping[str, float], chunk: Chunk) -> float:
     """Return the share in [0, 1] of the words' weights whose stems the chunk holds."""
-    held = _stems_of(chunk)
+    held = read_passage(chunk).part(_stems_of)
     total = sum(weights.values())
     found = sum(w for word, w in weights.items() if not held.isdisjoint(analyzer.query_stems(word)))
     return found / total if total else 0.0
 
 
-@lru_cache(maxsize=CHUNKS_KEPT)
 def _stems_of(chunk: Chunk) -> frozenset[str]:
     return frozenset(analyzer.stems(chunk.searched, chunk.lang))
 

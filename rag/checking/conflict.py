@@ -12,8 +12,8 @@ import numpy
 from rag.checking import facts
 from rag.checking.claim import Claim
 from rag.checking.evidence import Evidence
-from rag.checking.opposites import against, contradicts
-from rag.checking.passages import Passage, Unit, flat
+from rag.checking.opposites import Clause, against, contradicts
+from rag.checking.passages import PassageFacts, Unit, flat
 from rag.core.documents import Vectors
 
 NEAR = 0.9  # of the best sentence's share of the words: what a number may stand in
@@ -28,7 +28,7 @@ TALKED_OF = 0.35  # share of a clause's words by which a page's clause is about 
 class Named:
     """Hold what a sentence names letter by letter, and its words, folded.
 
-    What stands in quotes, is pressed or is a name comes with its words as ``Passage.flat`` has
+    What stands in quotes, is pressed or is a name comes with its words as ``PassageFacts.flat`` has
     them; ``numbers`` are those of each clause, ``against`` the marks of what may oppose the words.
     """
 
@@ -39,7 +39,7 @@ class Named:
     pressed: tuple[tuple[str, str], ...]
     names: tuple[tuple[str, str], ...]
     numbers: tuple[list[str], ...]
-    words: frozenset[str]
+    words: Clause
     against: frozenset[object]
 
 
@@ -47,7 +47,7 @@ class Named:
 class Part:
     """Hold how a sentence's words are met by those of one passage: (words, words + 1)."""
 
-    passage: Passage
+    passage: PassageFacts
     matched: Vectors
 
     @cached_property
@@ -68,7 +68,7 @@ def named_in(claim: Claim) -> Named:
         pressed=_flattened(facts.pressed(sentence)),
         names=_flattened(facts.names(sentence)),
         numbers=tuple(sorted(facts.numbers(clause)) for clause, _ in claim.clauses),
-        words=spoken,
+        words=Clause(spoken),
         against=against(spoken),
     )
 
@@ -88,7 +88,7 @@ def conflict(part: Part, claim: Claim, named: Named) -> str:
     return _unknown(part.passage, named) or _changed(part, claim, named)
 
 
-def _unknown(passage: Passage, named: Named) -> str:
+def _unknown(passage: PassageFacts, named: Named) -> str:
     """Return a name, code, address or menu path of a sentence that a passage does not hold."""
     for step in sorted(named.steps - passage.steps):
         return " > ".join(step)
@@ -205,7 +205,7 @@ def _denies_near(unit: Unit, number: int) -> bool:
     return any(number in held and held & unit.denied for held, _ in unit.clauses)
 
 
-def _is_opposite(part: Part, claim: Claim, rows: list[int], said: frozenset[str]) -> bool:
+def _is_opposite(part: Part, claim: Claim, rows: list[int], said: Clause) -> bool:
     """Say whether the page's clauses that are about the same say the opposite."""
     weights = claim.weights[rows]
     scores = (weights @ part.passage.clauses.best(part.matched[rows])).tolist()

@@ -9,8 +9,9 @@ from typing import TypeAlias
 
 import numpy
 
-from rag.checking.passages import Passage, WordEncoder, encoded_passage, read_passage
+from rag.checking.passages import PassageFacts, WordEncoder, encoded_passage, facts_of
 from rag.core.documents import Hit, Vectors
+from rag.core.passages import read_passage
 from rag.language.analyzer import query_stems
 
 NEAREST, FARTHEST = 0.5, 0.1  # cosines of words that mean the same, and of any two words
@@ -36,9 +37,9 @@ class Evidence:
         return self._encoder is not None
 
     @cached_property
-    def passages(self) -> tuple[Passage, ...]:
+    def passages(self) -> tuple[PassageFacts, ...]:
         """Return what the passages say and name, in order."""
-        return tuple(read_passage(hit.chunk) for hit in self._hits)
+        return tuple(read_passage(hit.chunk).part(facts_of) for hit in self._hits)
 
     @cached_property
     def units(self) -> int:

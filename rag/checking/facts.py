@@ -93,22 +93,27 @@ def clauses(text: str) -> list[str]:
 
 
 @lru_cache(maxsize=TEXTS_KEPT)
+def _words_of(text: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """Return the words of a text, the same folded, and the distinct ones that tell something."""
+    said = tuple(words(text))
+    folded = tuple(map(fold, said))
+    told = (word for word, plain in zip(said, folded, strict=True) if _tells(plain))
+    return said, folded, tuple(dict.fromkeys(told))
+
+
 def spoken(text: str) -> tuple[str, ...]:
     """Return the words of a text in order, as `analyzer.words` does."""
-    return tuple(words(text))
+    return _words_of(text)[0]
 
 
-@lru_cache(maxsize=TEXTS_KEPT)
 def heard(text: str) -> tuple[str, ...]:
     """Return the words of a text in order, folded."""
-    return tuple(map(fold, spoken(text)))
+    return _words_of(text)[1]
 
 
-@lru_cache(maxsize=TEXTS_KEPT)
 def telling(text: str) -> tuple[str, ...]:
     """Return the distinct words that tell something of a product, in order, without numbers."""
-    told = zip(spoken(text), heard(text), strict=True)
-    return tuple(dict.fromkeys(word for word, folded in told if _tells(folded)))
+    return _words_of(text)[2]
 
 
 def numbers(text: str) -> set[str]:
@@ -193,7 +198,6 @@ def negated(text: str) -> set[str]:
     return {word for word, count in denied.items() if count >= told[word]}
 
 
-@lru_cache(maxsize=20_000)
 def _tells(word: str) -> bool:
     return len(word) > 1 and word not in STOPS and word not in FILLER and not word.isdigit()
 

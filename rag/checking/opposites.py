@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 # roots of folded words: what stands on one side must not be answered by the other
 OPPOSITES = tuple(
@@ -33,22 +34,54 @@ OPPOSITES = tuple(
 )
 PREFIXES = ("des", "de", "dis", "in", "im", "ir", "un", "mal")
 SHORTEST_ROOT = 4
-CLAUSES_KEPT = 5_000  # of passages, some 1 KB each
 
 
-def contradicts(said: frozenset[str], written: frozenset[str]) -> bool:
-    """Say whether folded words answer one of two opposites with the other: on for off."""
-    mine, theirs = _sides_of(said), _sides_of(written)
+@dataclass(frozen=True, slots=True)
+class Opposing:
+    """Hold what a folded word has to oppose others.
+
+    ``sides`` are the opposites to which it belongs: the pair's number, and which side. ``flips``
+    are the word with each prefix and without its own, and how much longer the first are.
+    """
+
+    sides: frozenset[tuple[int, bool]]
+    flips: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Clause:
+    """Hold the folded words of a clause, to be compared with others for what they oppose."""
+
+    words: frozenset[str]
+
+    @cached_property
+    def sides(self) -> frozenset[tuple[int, bool]]:
+        """Return the sides of all words."""
+        return frozenset().union(*(_opposing(word).sides for word in self.words))
+
+    @cached_property
+    def by_root(self) -> dict[str, tuple[str, ...]]:
+        """Return the words by the letters that two must have in common to be alike."""
+        found: dict[str, tuple[str, ...]] = {}
+        for word in self.words:
+            root = word[: SHORTEST_ROOT + 1]
+            found[root] = (*found.get(root, ()), word)
+        return found
+
+
+def contradicts(said: Clause, written: Clause) -> bool:
+    """Say whether a clause answers one of two opposites with the other: on for off."""
+    mine, theirs = said.sides, written.sides
     if any((pair, not side) in theirs - mine and (pair, side) not in theirs for pair, side in mine):
         return True
-    own, others = _by_root(said), _by_root(written)
-    return any(_is_flipped(word, own, others) for word in said if len(word) > SHORTEST_ROOT)
+    long = (word for word in said.words if len(word) > SHORTEST_ROOT)
+    return any(_is_flipped(word, said.by_root, written.by_root) for word in long)
 
 
-def marks(written: Iterable[str]) -> frozenset[object]:
-    """Return what folded words have to oppose others: their sides, their first letters."""
-    told = frozenset(written)
-    sides = frozenset[object]().union(*map(_sides, told))
+def marks(written: Iterable[Clause]) -> frozenset[object]:
+    """Return what clauses have to oppose others: their sides, their words' first letters."""
+    told = frozenset[str]().union(*(clause.words for clause in written))
+    sides = frozenset[object]().union(*(_opposing(word).sides for word in told))
     return sides.union(word[: SHORTEST_ROOT + 1] for word in told)
 
 
@@ -57,41 +90,29 @@ def against(said: Iterable[str]) -> frozenset[object]:
     return frozenset[object]().union(*map(_against, said))
 
 
-@lru_cache(maxsize=20_000)
 def _against(word: str) -> frozenset[object]:
-    flips = _flips(word) if len(word) > SHORTEST_ROOT else ()
+    opposing = _opposing(word)
+    flips = opposing.flips if len(word) > SHORTEST_ROOT else ()
     roots = frozenset[object](flip[: SHORTEST_ROOT + 1] for flip, _ in flips)
-    return roots.union((pair, not side) for pair, side in _sides(word))
+    return roots.union((pair, not side) for pair, side in opposing.sides)
 
 
 @lru_cache(maxsize=20_000)
-def _sides(word: str) -> frozenset[tuple[int, bool]]:
-    """Return the opposites to which a folded word belongs: the pair's number, and which side."""
-    return frozenset(
+def _opposing(word: str) -> Opposing:
+    flips = [(prefix + word, len(prefix)) for prefix in PREFIXES]
+    flips += [(word.removeprefix(p), 0) for p in PREFIXES if word.startswith(p)]
+    sides = (
         (number, side)
         for number, pair in enumerate(OPPOSITES)
         for side in (False, True)
         if any(_begins(word, root) for root in pair[side])
     )
+    kept = tuple((flip, longer) for flip, longer in flips if len(flip) > SHORTEST_ROOT)
+    return Opposing(frozenset(sides), kept)
 
 
 def _begins(word: str, root: str) -> bool:
     return word == root or (len(root) >= SHORTEST_ROOT and word.startswith(root))
-
-
-@lru_cache(maxsize=CLAUSES_KEPT)
-def _sides_of(told: frozenset[str]) -> frozenset[tuple[int, bool]]:
-    return frozenset().union(*map(_sides, told))
-
-
-@lru_cache(maxsize=CLAUSES_KEPT)
-def _by_root(told: frozenset[str]) -> dict[str, tuple[str, ...]]:
-    """Return words by the letters that two must have in common to be alike."""
-    found: dict[str, tuple[str, ...]] = {}
-    for word in told:
-        root = word[: SHORTEST_ROOT + 1]
-        found[root] = (*found.get(root, ()), word)
-    return found
 
 
 def _is_flipped(
@@ -105,16 +126,8 @@ def _is_flipped(
         return False
     return any(
         _has(written, flip, longer) and not _has(said, flip, longer)
-        for flip, longer in _flips(word)
+        for flip, longer in _opposing(word).flips
     )
-
-
-@lru_cache(maxsize=20_000)
-def _flips(word: str) -> tuple[tuple[str, int], ...]:
-    """Return a word with each prefix and without its own; how much longer the first are."""
-    flips = [(prefix + word, len(prefix)) for prefix in PREFIXES]
-    flips += [(word.removeprefix(p), 0) for p in PREFIXES if word.startswith(p)]
-    return tuple((flip, longer) for flip, longer in flips if len(flip) > SHORTEST_ROOT)
 
 
 def _has(found: Mapping[str, Sequence[str]], word: str, longer: int = 0) -> bool:

@@ -1,7 +1,4 @@
-"""A chunk cut and counted, once however often it is found, to check sentences in a moment.
-
-What is kept of a chunk depends on it alone: never on an answer or on the other passages.
-"""
+"""What a chunk says and names, cut and counted once, to check sentences in a moment."""
 
 from __future__ import annotations
 
@@ -14,15 +11,16 @@ from typing import Protocol, TypeAlias
 import numpy
 from numpy.typing import NDArray
 
-from rag.checking import facts, opposites
+from rag.checking import facts
+from rag.checking.opposites import Clause, marks
 from rag.core.documents import Chunk, Vectors
+from rag.core.passages import read_passage
 from rag.extraction.sentences import split_units
 from rag.language.analyzer import fold, query_stems, words
 
 Places: TypeAlias = NDArray[numpy.int64]
 HEADING = 0.7  # what a word counts that only the passage's title or headings hold
 ELSEWHERE = 0.5  # what a word counts that only another sentence of the passage holds
-CHUNKS_READ = 1_000  # kept: some 30 KB each
 CHUNKS_ENCODED = 512  # kept: some 110 KB each, 3 KB a word or unit
 
 
@@ -71,7 +69,7 @@ class Unit:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Passage:
+class PassageFacts:
     """Hold what a whole passage names, its title and headings with it.
 
     The column after the last word is that of no word; the columns after the last unit are those
@@ -99,12 +97,11 @@ class Passage:
     said: Groups
     reach: Vectors
     clauses: Groups
-    written: tuple[frozenset[str], ...]
+    written: tuple[Clause, ...]
     marks: frozenset[object]
 
 
-@lru_cache(maxsize=CHUNKS_READ)
-def read_passage(chunk: Chunk) -> Passage:
+def facts_of(chunk: Chunk) -> PassageFacts:
     """Return what a chunk says and names."""
     numbers: dict[str, int] = {}
     pieces = split_units(chunk.text)
@@ -115,7 +112,8 @@ def read_passage(chunk: Chunk) -> Passage:
     heading = _numbered(numbers, facts.telling(chunk.path))
     whole = f"{chunk.path}\n{chunk.text}"
     clauses = [clause for unit in units for clause in unit.clauses if clause[0]]
-    return Passage(
+    written = tuple(Clause(words) for _, words in clauses)
+    return PassageFacts(
         lang=chunk.lang,
         vocabulary=tuple(numbers),
         units=tuple(units),
@@ -132,15 +130,15 @@ def read_passage(chunk: Chunk) -> Passage:
         said=Groups.of([*(unit.words for unit in units), (), heading], len(numbers)),
         reach=_reach([unit.words for unit in units], heading, len(numbers)),
         clauses=Groups.of([held for held, _ in clauses], len(numbers)),
-        written=tuple(written for _, written in clauses),
-        marks=opposites.marks(word for _, written in clauses for word in written),
+        written=written,
+        marks=marks(written),
     )
 
 
 @lru_cache(maxsize=CHUNKS_ENCODED)
 def encoded_passage(encoder: WordEncoder, chunk: Chunk) -> tuple[Vectors, Vectors]:
     """Return the vectors of a chunk's vocabulary and of its units: (words, d), (units, d)."""
-    passage = read_passage(chunk)
+    passage = read_passage(chunk).part(facts_of)
     texts = (*passage.vocabulary, *(unit.text for unit in passage.units))
     vectors = encoder.encode_passages(texts)
     count = len(passage.vocabulary)
