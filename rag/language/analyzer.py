@@ -25,7 +25,6 @@ STOP_WORDS = {one.code: one.words("words.stop") for one in profiles.every()}
 FIELD_WEIGHTS = {"title": 4.0, "headings": 2.0, "questions": 2.0, "text": 1.0}
 STEMMERS = {one.code: one.text("language.snowball") for one in profiles.every()}
 OTHER_APOSTROPHES = "’ʼ`´"
-QUESTIONS_KEPT = 100  # each is asked about several times in a row
 APOSTROPHES = str.maketrans(OTHER_APOSTROPHES, "''''")
 
 
@@ -46,12 +45,6 @@ def words(text: str) -> list[str]:
         return WORD_CHARACTERS.findall(text)
     parts = (_parts(word) if "'" in word else (word,) for word in WORD.findall(text))
     return [part for word in parts for part in word]
-
-
-@lru_cache(maxsize=QUESTIONS_KEPT)
-def question_words(question: str) -> tuple[str, ...]:
-    """Return what `words` does for a question."""
-    return tuple(words(question))
 
 
 def straight(text: str) -> str:
@@ -90,7 +83,7 @@ def is_stop_word(word: str, lang: str = FALLBACK) -> bool:
 def content_words(text: str, langs: Iterable[str] = (FALLBACK,)) -> list[str]:
     """Return the distinct words that matter, in order; all of them when none is left."""
     stop_words = _stop_words(tuple(langs))
-    every = list(dict.fromkeys(question_words(text)))
+    every = list(dict.fromkeys(words(text)))
     folded = [word if word.isascii() else fold(word) for word in every]
     return [w for w, bare in zip(every, folded, strict=True) if bare not in stop_words] or every
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 from rag.language import profiles
-from rag.language.analyzer import QUESTIONS_KEPT, STOP_WORDS, WORD_CHARACTERS, fold, straight
+from rag.language.analyzer import STOP_WORDS, WORD_CHARACTERS, fold, straight
 from rag.language.profiles import FALLBACK
 
 LETTERS = re.compile(r"[^\W\d_]+")
@@ -25,7 +24,6 @@ GERUNDS = profiles.in_order("detection.endings")
 LOANS = profiles.union("detection.loans")
 
 
-@lru_cache(maxsize=QUESTIONS_KEPT)
 def question_language(text: str) -> str:
     """Return ``fr`` or ``en``: whose own words the text holds more of; French if in doubt."""
     text = straight(text).lower()

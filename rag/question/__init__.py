@@ -15,7 +15,7 @@ from rag.language.detection import question_language
 from rag.question import spelling
 from rag.question.follow_up import in_context, is_follow_up
 from rag.question.intent import Intent, intent_of
-from rag.question.normalization import normal_form
+from rag.question.normalization import Token, polite_free, spaced, tokens
 
 if TYPE_CHECKING:
     from rag.extraction.actions import Action
@@ -115,9 +115,14 @@ class Question:
         return action_asked(self.search_text, self.words)
 
     @cached_property
+    def told(self) -> tuple[Token, ...]:
+        """Return the words, numbers and signs of the whole question in order, without manners."""
+        return tuple(polite_free(tokens(self.standalone)))
+
+    @cached_property
     def normal_form(self) -> str:
         """Return what two questions have in common that are the same but for manners."""
-        return normal_form(self.standalone)
+        return spaced(self.told)
 
     def signature(self, lexicon: Lexicon | None = None) -> QuestionSignature:
         """Return what of it matters when it is compared with another, kept by lexicon.
@@ -128,7 +133,8 @@ class Question:
 
         if lexicon not in self._signatures:
             knows = lexicon.knows if lexicon else None
-            self._signatures[lexicon] = signature_of(self.standalone, knows=knows)
+            lang = question_language(self.standalone)
+            self._signatures[lexicon] = signature_of(self.told, lang, knows=knows)
         return self._signatures[lexicon]
 
     def vector(self, encoder: QueryEncoder, timeout_s: float = 60.0) -> Vectors:

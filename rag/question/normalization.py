@@ -10,11 +10,9 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from rag.language.analyzer import APOSTROPHES
 
-QUESTIONS_KEPT = 256
 TOKEN = re.compile(
     r"""(?P<address>\w+://[^\s?!»"”,;)]+|[^\s@<>"«]+@[\w-]+(?:\.[\w-]+)+)
     |(?P<grouped>(?<![\w.,])\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?![\w]))
@@ -103,10 +101,9 @@ class Token:
     named: bool = False
 
 
-@lru_cache(maxsize=QUESTIONS_KEPT)  # one question's is made several times
 def normal_form(question: str) -> str:
     """Return the question's words in order, folded, one space apart, politeness left out."""
-    return " ".join(token.folded for token in polite_free(tokens(question)))
+    return spaced(polite_free(tokens(question)))
 
 
 def fold(text: str) -> str:

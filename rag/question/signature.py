@@ -21,9 +21,8 @@ from rag.cache.grammar import (
     YOURS,
 )
 from rag.cache.words import LONGEST_PHRASE, PHRASES, Word, is_infinitive
-from rag.language.detection import question_language
 from rag.question.acting import persons, voice
-from rag.question.normalization import Token, polite_free, tokens
+from rag.question.normalization import Token
 from rag.question.phrasing import kind_of_question, modality
 from rag.question.roles import SMALL, Knows, Reader
 
@@ -62,13 +61,14 @@ class QuestionSignature:
         return QuestionSignature(**{**data, "words": words})
 
 
-def signature_of(text: str, *, knows: Knows | None = None) -> QuestionSignature:
-    """Return what of a question matters for its answer.
+def signature_of(
+    told: Sequence[Token], lang: str, *, knows: Knows | None = None
+) -> QuestionSignature:
+    """Return what of a question of these words, manners left out, matters for its answer.
 
     ``knows`` says whether a word is one (`Lexicon.knows`); without it no misspelling is forgiven.
     """
-    lang = question_language(text)
-    told = _merged(polite_free(tokens(text)), lang)
+    told = _merged(told, lang)
     kind, rest = kind_of_question(told)
     folded = [token.folded for token in told]
     return QuestionSignature(
@@ -130,7 +130,7 @@ def _refers(told: Sequence[Token], rest: Sequence[Token], lang: str) -> bool:
     return False
 
 
-def _merged(told: list[Token], lang: str) -> list[Token]:
+def _merged(told: Sequence[Token], lang: str) -> list[Token]:
     """Return the tokens with the phrases of the lexicon made one."""
     kept: list[Token] = []
     place = 0
