@@ -132,19 +132,21 @@ def open_retriever(settings: Settings, store: Store, *, tolerant: bool = False) 
 
 
 def open_assistant(
-    settings: Settings,
+    settings: Settings | None = None,
     *,
     use_model: bool = True,
     warming: bool = False,
     conversations: SharedConversations | None = None,
     tolerant: bool = False,
 ) -> Assistant:
-    """Open an assistant; ``use_model`` False answers with extracts alone. Raises: as above.
+    """Open an assistant, to be closed or used in `async with`. Raises: as above.
 
+    Without ``settings``, those in force. ``use_model`` False answers with extracts alone.
     ``warming``: nobody asked, so what is written counts as no miss. ``tolerant`` as above.
     """
     from rag.assistant import Assistant
 
+    settings = settings or load_settings()
     store = open_store(settings)
     uses_model = use_model and not settings.degraded_mode
     return Assistant(

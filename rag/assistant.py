@@ -10,6 +10,7 @@ import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
+from typing import Self
 
 from rag import gate
 from rag.answers import Context, extract_answer, nothing_found, sources_of, unsearched
@@ -60,6 +61,12 @@ class Assistant:
         self._encoder = encoder
         self._conversations = conversations or SharedConversations()
         self._running: dict[Deadline, str | None] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
     async def answer(
         self,

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from rag.core.invocation import command
-from souffleur.cli import ask, cache, chat, index, quality, serve
+from souffleur.cli import ask, cache, chat, demo, index, quality, serve
 from souffleur.cli.output import FAILED, printable
 
 # two BLAS threads on a busy machine make one small product 100 times slower: see docs/adr/0003
@@ -73,6 +73,7 @@ for one in (
     ask.status,
     cache.cache,
     chat.chat,
+    demo.demo,
     index.backup,
     index.index,
     index.restore,

@@ -44,7 +44,9 @@ def ask(question: str, k: int, page: str | None, no_llm: bool, as_json: bool) ->
     settings = load_settings()
     assistant = open_assistant(settings, use_model=not no_llm)
     answer = asyncio.run(
-        _answered(assistant, question, page, k, None if as_json else settings.streaming_enabled)
+        answered(
+            assistant, question, page, k, streaming=None if as_json else settings.streaming_enabled
+        )
     )
     if as_json:
         print_json(answer)
@@ -52,10 +54,10 @@ def ask(question: str, k: int, page: str | None, no_llm: bool, as_json: bool) ->
         sys.exit(FAILED if answer.degraded else FOUND_NOTHING)
 
 
-async def _answered(
-    assistant: Assistant, question: str, page: str | None, k: int, streaming: bool | None
+async def answered(
+    assistant: Assistant, question: str, page: str | None, k: int, *, streaming: bool | None
 ) -> Answer:
-    """Return the answer, shown as it comes unless ``streaming`` is None."""
+    """Return the answer, shown as it comes unless ``streaming`` is None; close the assistant."""
     from rag.language.detection import question_language
 
     try:
