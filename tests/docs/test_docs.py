@@ -30,7 +30,7 @@ PAGES = sorted(
 )
 FENCE = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-COMMAND = re.compile(r"python cli\.py +([^`\n|>#]+)")
+COMMAND = re.compile(r"(?:python cli\.py|(?<=`)souffleur|^souffleur) +([^`\n|>#]+)", re.MULTILINE)
 FORBIDDEN = {
     "a registry": r"(?i)\b(?:pypi|pythonhosted|npmjs|huggingface|docker|crates)\.(?:org|com?|io)\b",
     "a path of one machine": r"(?<![\w.~:/])/(?:home|root|tmp|work|var|Users|mnt|opt)/",
