@@ -17,8 +17,8 @@ from rag.core.documents import Chunk, Hit, IndexMeta, Vectors, check_meta
 from rag.core.errors import IndexMissing
 from rag.core.invocation import index_command
 from rag.core.protocols import Encoder, Store
-from rag.cross_encoder import CrossEncoderReader
 from rag.encoders import bundled_encoder, open_encoder
+from rag.encoders.transformers import CrossEncoderReader
 from rag.generators import open_generators
 from rag.question import read_question
 from rag.reranker import Reranker

@@ -18,7 +18,7 @@ from rag.core.documents import Chunk, Hit, IndexMeta, SearchLegs, Vectors, check
 from rag.core.errors import EncoderError, IndexMismatch, QuestionRefused
 from rag.core.passages import read_passage
 from rag.core.protocols import Encoder, Lexicon, Store
-from rag.cross_encoder import CrossEncoderReader
+from rag.encoders.transformers import CrossEncoderReader
 from rag.language import analyzer
 from rag.question import Question, spelling
 from rag.reranker import Reranker, rescore

@@ -36,14 +36,14 @@ def _build(settings: Settings, timeout_s: float) -> Encoder:
     if settings.embedding_model == BUNDLED_ENCODER:
         return bundled_encoder()
     if kind == "ollama" and model:
-        from rag.encoders.ollama import OllamaEncoder
+        from rag.encoders.remote import OllamaEncoder
 
         return OllamaEncoder(model, settings.ollama_url, timeout_s)
     if kind == "openai" and model:
-        from rag.encoders.openai import OpenAIEncoder
+        from rag.encoders.remote import OpenAIEncoder
 
         return OpenAIEncoder(model, settings, timeout_s)
-    from rag.encoders.sentence_transformers import SentenceTransformersEncoder
+    from rag.encoders.transformers import SentenceTransformersEncoder
 
     return SentenceTransformersEncoder(settings.embedding_model)
 

@@ -57,14 +57,14 @@ def _open_ollama(model: str, settings: Settings) -> Generator:
 
 
 def _open_openai(model: str, settings: Settings) -> Generator:
-    from rag.generators.openai import OpenAIGenerator
+    from rag.generators.sdk import OpenAIGenerator
 
     key = settings.openai_api_key
     return OpenAIGenerator(model, settings.openai_url, key.get_secret_value() if key else None)
 
 
 def _open_anthropic(model: str, settings: Settings) -> Generator:
-    from rag.generators.anthropic import AnthropicGenerator
+    from rag.generators.sdk import AnthropicGenerator
 
     key = settings.anthropic_api_key
     if not key:

@@ -61,10 +61,10 @@ def open_journal_store(settings: Settings) -> JournalStore:
 def open_turn_store(settings: Settings) -> TurnStore:
     """Open the conversations that processes share. Raises: ConfigError."""
     if settings.uses_elasticsearch:
-        from rag.stores.elasticsearch.turns import ElasticsearchTurns
+        from rag.stores.elasticsearch.logs import ElasticsearchTurns
 
         return ElasticsearchTurns(settings)
-    from rag.stores.sqlite.turns import SqliteTurns
+    from rag.stores.sqlite.logs import SqliteTurns
 
     return SqliteTurns(settings.data_dir / TURNS_FILE)
 

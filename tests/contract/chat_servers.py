@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from rag.core.answers import Usage
 from rag.core.deadline import Deadline
 from rag.generators import Generator
-from rag.generators.anthropic import AnthropicGenerator
 from rag.generators.ollama import OllamaGenerator
-from rag.generators.openai import OpenAIGenerator
+from rag.generators.sdk import AnthropicGenerator, OpenAIGenerator
 from rag.prompt import Prompt
 from tests.scripted import HEAD, ScriptedServer, line, reply
 

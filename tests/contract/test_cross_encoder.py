@@ -18,8 +18,8 @@ from rag.config.settings import Settings
 from rag.core.documents import Chunk
 from rag.core.errors import ConfigError, EncoderError
 from rag.core.protocols import Store
-from rag.cross_encoder import CrossEncoderReader
 from rag.encoders import bundled_encoder
+from rag.encoders.transformers import CrossEncoderReader
 from rag.question import read_question
 from rag.reranker import Reranker
 from rag.retriever import CROSS_READ, Retriever

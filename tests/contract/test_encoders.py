@@ -15,8 +15,7 @@ from rag.config.settings import Settings
 from rag.core.errors import ConfigError, EncoderError
 from rag.core.protocols import Encoder
 from rag.encoders import bundled_encoder, open_encoder
-from rag.encoders.ollama import OllamaEncoder
-from rag.encoders.openai import OpenAIEncoder
+from rag.encoders.remote import OllamaEncoder, OpenAIEncoder
 from rag.encoders.static import bundled_folder
 from tests.commands import ROOT
 from tests.contract.embeddings_server import EmbeddingsServer, vector

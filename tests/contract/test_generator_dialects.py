@@ -9,7 +9,7 @@ from contextlib import ExitStack
 import pytest
 
 from rag.core.errors import ModelUnavailable
-from rag.generators.openai import OpenAIGenerator
+from rag.generators.sdk import OpenAIGenerator
 from tests.contract.chat_servers import (
     ANTHROPIC,
     OPENAI,

@@ -19,7 +19,7 @@ from rag.core.deadline import Deadline
 from rag.core.errors import DeadlineExceeded, ModelUnavailable
 from rag.generators import Generator
 from rag.generators.ollama import OllamaGenerator
-from rag.generators.openai import OpenAIGenerator
+from rag.generators.sdk import OpenAIGenerator
 from rag.prompt import Prompt
 from tests.contract.chat_servers import (
     ANTHROPIC,

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from rag.core.errors import QuestionRefused
-from rag.encoders.ollama import OllamaEncoder
+from rag.encoders.remote import OllamaEncoder
 from rag.question import read_question
 from rag.reranker import Reranker
 from rag.retriever import Retriever

@@ -40,7 +40,7 @@ from rag.retriever import Retrieval
 from rag.server.app import create_app
 from rag.server.settings import ServerSettings
 from rag.stores import open_answer_store, open_journal_store, open_store, open_turn_store
-from rag.stores.elasticsearch import answer_documents, journal, schema, turns
+from rag.stores.elasticsearch import answer_documents, logs, schema
 from souffleur.cli.output import hit_row
 
 LANGUAGES = ("fr", "en")
@@ -234,8 +234,8 @@ def elasticsearch_bodies() -> dict[str, Any]:
             "mappings": answer_documents.MAPPING,
             "vectors": answer_documents.vector_mapping(meta.dimension),
         },
-        "journal": journal.MAPPING,
-        "conversations": turns.MAPPING,
+        "journal": logs.JOURNAL_MAPPING,
+        "conversations": logs.TURN_MAPPING,
     }
 
 

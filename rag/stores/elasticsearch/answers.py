@@ -6,13 +6,13 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from elasticsearch import ConflictError
+
 from rag.config.settings import Settings
 from rag.core.deadline import Deadline
 from rag.core.documents import Vectors
 from rag.core.errors import IndexMissing, SearchUnavailable
-from rag.core.records import CachedAnswer, CacheStats, Counted, Scope
-from rag.stores.elasticsearch import claims
-from rag.stores.elasticsearch.answer_bounds import evict
+from rag.core.records import CLOCK_SKEW_S, CachedAnswer, CacheStats, Counted, Scope
 from rag.stores.elasticsearch.answer_documents import (
     ANSWER,
     CLAIM,
@@ -36,8 +36,107 @@ from rag.stores.elasticsearch.answer_documents import (
 from rag.stores.elasticsearch.answer_index import AnswerIndex, or_unavailable, unchanged
 from rag.stores.elasticsearch.client import Server
 
+EVICT_BATCH = 1_000
 Result = TypeVar("Result")
 logger = logging.getLogger(__name__)
+
+
+def evict(
+    index: AnswerIndex, max_entries: int, max_bytes: int, now: float, deadline: Deadline
+) -> None:
+    """Remove what is beyond the bounds: the expired, then the least used; the pinned stay."""
+    count, size = _total(index, deadline)
+    if count <= max_entries and size <= max_bytes:
+        return
+    index.delete(both(of_kind(ANSWER), but=fresh(now)), deadline)
+    count, size = _total(index, deadline)
+    # a hundredth more, so that not every answer at the bounds costs these requests
+    max_entries, max_bytes = max_entries - max_entries // 100, max_bytes - max_bytes // 100
+    gone = []
+    for document_id, held in _least_used(index, deadline):
+        if count <= max_entries and size <= max_bytes:
+            break
+        gone.append({"delete": {"_id": document_id}})
+        count, size = count - 1, size - held
+    index.bulk(gone, deadline)
+
+
+def _total(index: AnswerIndex, deadline: Deadline) -> tuple[int, int]:
+    with index.server.ask(deadline.left_s()) as client:
+        found = client.search(
+            index=index.alias,
+            query=of_kind(ANSWER),
+            size=0,
+            track_total_hits=True,
+            aggs={"bytes": {"sum": {"field": "bytes"}}},
+        )
+    return found["hits"]["total"]["value"], int(found["aggregations"]["bytes"]["value"])
+
+
+def _least_used(index: AnswerIndex, deadline: Deadline) -> list[tuple[str, int]]:
+    """Return (document id, bytes), the least recently used first."""
+    with index.server.ask(deadline.left_s()) as client:
+        found = client.search(
+            index=index.alias,
+            query=both(of_kind(ANSWER), {"term": {"pinned": False}}),
+            sort=["used_at", "created_at"],
+            size=EVICT_BATCH,
+            source_includes=["bytes"],
+            track_total_hits=False,
+        )
+    return [(hit["_id"], hit["_source"]["bytes"]) for hit in found["hits"]["hits"]]
+
+
+def take_claim(
+    index: AnswerIndex, key: str, owner: str, lease_s: float, now: float, deadline: Deadline
+) -> bool:
+    """Say whether this owner has the claim now. Raises: HelpError."""
+    document = {"kind": CLAIM, "owner": owner, "until": now + lease_s}
+    if _write(index, key, document, deadline, op_type="create"):
+        return True
+    found = index.read(_claim_id(key), deadline)
+    if found is None:
+        return _write(index, key, document, deadline, op_type="create")
+    held = found["_source"]
+    lapsed = held["until"] <= now or held["until"] > now + lease_s + CLOCK_SKEW_S
+    if not lapsed and held["owner"] != owner:
+        return False
+    return _write(index, key, document, deadline, **_as_seen(found))
+
+
+def give_back_claim(index: AnswerIndex, key: str, owner: str, deadline: Deadline) -> None:
+    """Remove a claim, unless another owner has taken it over. Raises: HelpError."""
+    found = index.read(_claim_id(key), deadline)
+    if found is not None and found["_source"]["owner"] == owner:
+        with index.server.ask(deadline.left_s()) as client:
+            client.options(ignore_status=[404, 409]).delete(
+                index=index.alias, id=_claim_id(key), **_as_seen(found)
+            )
+
+
+def _write(
+    index: AnswerIndex, key: str, document: dict[str, Any], deadline: Deadline, **condition: Any
+) -> bool:
+    with index.server.ask(deadline.left_s()) as client:
+        try:
+            client.index(
+                index=index.alias,
+                id=_claim_id(key),
+                document=document,
+                require_alias=True,
+                **condition,
+            )
+        except ConflictError:
+            return False
+    return True
+
+
+def _as_seen(found: Mapping[str, Any]) -> dict[str, Any]:
+    return {"if_seq_no": found["_seq_no"], "if_primary_term": found["_primary_term"]}
+
+
+def _claim_id(key: str) -> str:
+    return f"{CLAIM}:{key}"
 
 
 class ElasticsearchAnswers:
@@ -124,18 +223,18 @@ class ElasticsearchAnswers:
 
         def write(deadline: Deadline) -> bool:
             self._index.ensure(self._dimension, deadline)
-            if not claims.take(self._index, key, owner, lease_s, now, deadline):
+            if not take_claim(self._index, key, owner, lease_s, now, deadline):
                 return False
             if self.get(key, now, deadline.left_s()) is None:
                 return True
-            claims.give_back(self._index, key, owner, deadline)
+            give_back_claim(self._index, key, owner, deadline)
             return False
 
         return self._quietly(write, timeout_s, True)
 
     def release(self, key: str, owner: str, timeout_s: float) -> None:
         """Give a claim back; one that cannot be given back lapses."""
-        self._quietly(lambda d: claims.give_back(self._index, key, owner, d), timeout_s, None)
+        self._quietly(lambda d: give_back_claim(self._index, key, owner, d), timeout_s, None)
 
     def drop(self, keys: Sequence[str], timeout_s: float) -> int:
         """Remove entries. Returns how many were there."""

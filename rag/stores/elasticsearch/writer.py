@@ -13,7 +13,7 @@ from rag.stores.elasticsearch import generations
 from rag.stores.elasticsearch.answer_index import drop_changed_answers
 from rag.stores.elasticsearch.bulk import Bulk, packs_vectors
 from rag.stores.elasticsearch.client import WRITE_TIMEOUT_S, Server
-from rag.stores.elasticsearch.lock import BuildLock
+from rag.stores.elasticsearch.generations import BuildLock
 from rag.stores.elasticsearch.schema import (
     VECTOR,
     chunk_document,

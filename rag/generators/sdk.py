@@ -1,6 +1,7 @@
-"""What models behind an SDK share: OpenAI's and Anthropic's are generated from one template.
+"""Models behind an SDK, streamed: OpenAI's and Anthropic's are generated from one template.
 
-`httpx2`, which both SDKs speak through, is known to this module alone.
+Any server that speaks OpenAI's protocol is one. `httpx2`, which both SDKs speak through, is known
+to this module alone.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ UNREACHABLE = (
     httpx2.UnsupportedProtocol,
 )
 TRANSPORT = (httpx2.HTTPError, httpx2.InvalidURL, OSError)  # where an SDK leaves them as they are
+NO_KEY = "none"  # local servers ask for none, the SDK does
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,3 +227,95 @@ async def _closing(events: Any) -> AsyncIterator[None]:
             async with asyncio.timeout(CLOSE_S):
                 while True:
                     await anext(events)
+
+
+class OpenAIGenerator(RemoteGenerator):
+    """Write answers with a model of an OpenAI-compatible server."""
+
+    def __init__(self, model: str, url: str, api_key: str | None) -> None:
+        import openai
+
+        service = Service("openai", model, url, "OPENAI_BASE_URL", "OPENAI_API_KEY")
+        super().__init__(openai, openai.AsyncOpenAI, service, api_key or NO_KEY)
+        self._limit = "max_tokens"
+        self._options: dict[str, Any] = {
+            "temperature": 0.1,
+            "stream_options": {"include_usage": True},
+        }
+
+    async def _ask(self, client: Any, prompt: Prompt) -> Any:
+        while True:
+            try:
+                return await client.chat.completions.create(**self._request(prompt))
+            except self._sdk.BadRequestError as error:
+                if not self._mend(str(error.param).partition(".")[0]):
+                    raise
+
+    def _request(self, prompt: Prompt) -> dict[str, Any]:
+        return {
+            "model": self._service.model,
+            "messages": [
+                {"role": "system", "content": prompt.system},
+                {"role": "user", "content": prompt.user},
+            ],
+            "stream": True,
+            self._limit: prompt.answer_tokens,
+            **self._options,
+        }
+
+    def _mend(self, refused: str) -> bool:
+        """Send a refused parameter no more (models differ); say whether that changes anything.
+
+        https://platform.openai.com/docs/api-reference/chat/create: reasoning models take
+        ``max_completion_tokens``, some of them no temperature.
+        """
+        if refused == self._limit == "max_tokens":
+            self._limit = "max_completion_tokens"
+            return True
+        return self._options.pop(refused, None) is not None
+
+    def _read(self, event: Any) -> Part:
+        choice = event.choices[0] if event.choices else None
+        usage = event.usage
+        return Part(
+            text=(choice.delta.content or "") if choice and choice.delta else "",
+            reason=(choice.finish_reason or "") if choice else "",
+            prompt_tokens=usage.prompt_tokens if usage else None,
+            output_tokens=usage.completion_tokens if usage else None,
+        )
+
+
+class AnthropicGenerator(RemoteGenerator):
+    """Write answers with a model of Anthropic's."""
+
+    def __init__(self, model: str, url: str, api_key: str) -> None:
+        import anthropic
+
+        service = Service("anthropic", model, url, "ANTHROPIC_BASE_URL", "ANTHROPIC_API_KEY")
+        super().__init__(anthropic, anthropic.AsyncAnthropic, service, api_key)
+
+    async def _ask(self, client: Any, prompt: Prompt) -> Any:
+        # no temperature: recent models refuse it, https://github.com/vectorize-io/hindsight/pull/1753
+        return await client.messages.create(
+            model=self._service.model,
+            system=prompt.system,
+            messages=[{"role": "user", "content": prompt.user}],
+            max_tokens=prompt.answer_tokens,
+            stream=True,
+        )
+
+    def _read(self, event: Any) -> Part:
+        if event.type == "message_start":
+            return Part(prompt_tokens=_read_tokens(event.message.usage))
+        if event.type == "content_block_delta" and event.delta.type == "text_delta":
+            return Part(text=event.delta.text)
+        if event.type == "message_delta":
+            tokens = event.usage.output_tokens
+            return Part(reason=event.delta.stop_reason or "", output_tokens=tokens)
+        return Part()
+
+
+def _read_tokens(usage: Any) -> int:
+    """Add up the tokens of a prompt, those that were cached too."""
+    cached = (usage.cache_read_input_tokens or 0) + (usage.cache_creation_input_tokens or 0)
+    return int(usage.input_tokens + cached)
