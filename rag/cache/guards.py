@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rag.cache.grammar import OPPOSED
-from rag.cache.words import Word, misspelt, opposed
+from rag.language.lexicon import opposed
+from rag.language.morphology import misspelt
+from rag.question.settling import Word
 from rag.question.signature import QuestionSignature
 
 WHICH = frozenset(("which", "which is"))
@@ -19,6 +20,17 @@ LEFTOVER_ORDER = ("version", "date", "unit", "number", "name", "quantity", "pola
 LEFTOVER_NAMES = {"quantity": "quantifier", "polarity": "negation", "word": "content"}
 # words alone ask for steps (*créer un client*) or for a thing (*délai de livraison*)
 CLOSE_KINDS = frozenset({frozenset(("bare", "how")), frozenset(("bare", "which is"))})
+# two roles that may not stand for each other; an unmarked word goes with any
+OPPOSED = frozenset(
+    pair
+    for one, others in {
+        "source": "object goal en by for place", "goal": "by for object of",
+        "by": "for en place object of",
+        "en": "for object of", "for": "place object of", "place": "object of",
+    }.items()
+    for other in others.split()
+    for pair in ((one, other), (other, one))
+)  # fmt: skip
 
 
 def guard(a: QuestionSignature, b: QuestionSignature, *, slips: bool = True) -> str | None:

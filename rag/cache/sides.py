@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rag.cache.words import Word
+from rag.question.settling import Word
 from rag.question.signature import QuestionSignature
 
 NOTHING = "nothing"

@@ -6,50 +6,17 @@ import re
 from collections.abc import Callable
 from functools import partial
 
-from rag.language import analyzer
-from rag.question.intent import AnswerType
+from rag.language import analyzer, profiles
+from rag.question.intent import MEASURES, AnswerType, pattern_of
 
-_TIME = (
-    r"(?:secondes?|minutes?|min|heures?|h|jours?|semaines?|mois|ans?|années?|trimestres?|seconds?"
-    r"|hours?|days?|weeks?|months?|years?)\b"
-)
-_MONTH = (
-    r"(?:janvier|février|mars|avril|mai|juin|juillet|août|septembre|octobre|novembre|décembre"
-    r"|january|february|march|april|may|june|july|august|september|october|november|december)\b"
-)
-MEASURES: dict[AnswerType, str] = {
-    "duration": rf"\d+ ?{_TIME}|\b(?:chaque|tous les|toutes les|every) \w+",
-    "date": rf"\b\d{{1,2}}(?:er)? {_MONTH}|\b\d{{1,2}} ?h\b|\bau plus (?:tard|tôt)\b|\d+ ?{_TIME}"
-    r"|\b(?:avant|après|jusqu['’]au) le \d|\bno later than\b|\b\d{1,2}[/-]\d{1,2}\b",
-    "price": r"\d ?(?:€|euros?|\$|£|dollars?|EUR|centimes)|\b(?:gratuit|offert|compris|free)",
-    "rate": r"\d ?%",
-    "weight": r"\d ?(?:kg|g|mg|t|tonnes?|kilos?|grammes?)\b",
-    "size": r"\d ?(?:[mck]?m|px|pixels?|points?|pouces?|dpi|ppp|[kmg]?o|[kmg]b|[cmh]?l|litres?)\b"
-    r"|\d ?[×x] ?\d",
-    "number": r"\d",
-}
 PATH = re.compile(r"\S [>→▸‣] \S")
-DO = re.compile(
-    r"^(?:\d+[.)] |[-*•] )?(?:pour \w+[^,]*, )?(?:\w{2,}ez\b|click|select|choose|open|press|type)"
-    r"|\b(?:cliquez|choisissez|ouvrez|sélectionnez|saisissez|click|select|choose) "
-    r"|\S [>→▸‣] \S",
-    re.IGNORECASE,
-)
-PLACE = re.compile(r"\b(?:onglet|menu|écran|bouton|fenêtre|tab|screen|button|window)\b", re.I)
-CAUSE = re.compile(
-    r"\b(?:car|parce qu|puisque?|afin d|pour que|faute d|tant que|vient d|viennent d|en raison"
-    r"|à cause|because|since|due to|comes from|so that)|\bn['’]\w+ que\b|\bc['’]est que\b",
-    re.IGNORECASE,
-)
-VERDICT = re.compile(
-    r"^(?:[-*] )?(?:oui|non|yes|no)\b|\b(?:impossible|irréversible|définiti(?:f|ve)|permis|interdit"
-    r"|obligatoire|nécessaire|facultati(?:f|ve)|inutile|allowed|required|cannot|librement)\b"
-    r"|\b(?:ne|n['’]\w+|se)\b.{0,40}\b(?:pas|plus|jamais|ni|rien|que si)\b",
-    re.IGNORECASE,
-)
+DO = pattern_of("answer.do", rf"{{found}}|{PATH.pattern}")
+PLACE = pattern_of("answer.place", r"\b(?:{found})\b")
+CAUSE = pattern_of("answer.cause")
+VERDICT = pattern_of("answer.verdict")
 DEFINED = re.compile(
-    r"^(?:(?:une?|l[ea]s?|an?|the) |l['’])(.{2,60}?),?(?: [^.]{0,60},)? "
-    r"(?:est|sont|désigne|signifie|is|are|means)\b",
+    rf"^(?:{profiles.alternatives('answer.defining_articles')})(.{{2,60}}?),?(?: [^.]{{0,60}},)? "
+    rf"(?:{profiles.alternatives('answer.defining')})\b",
     re.IGNORECASE,
 )
 DIGIT = re.compile(r"\d")
@@ -93,10 +60,7 @@ def _nothing(text: str) -> float:
 GIVING: dict[AnswerType, Callable[[str], float]] = {
     "cause": partial(_plainly, CAUSE),
     "place": _places,
-    **{
-        kind: partial(_measured, re.compile(gives, re.IGNORECASE))
-        for kind, gives in MEASURES.items()
-    },
+    **{kind: partial(_measured, pattern_of(f"answer.gives.{kind}")) for kind in MEASURES},
     "verdict": partial(_plainly, VERDICT),
     "steps": partial(_plainly, DO),
 }

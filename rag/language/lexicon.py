@@ -1,8 +1,18 @@
-"""Words of help pages that stand for each other, and words that oppose each other."""
+"""Words that stand for each other and words that oppose each other, in help pages.
+
+Two words are one when they share a key. `w:` spelling without plural, `v:` root of a verb or of the
+noun of its action (créer, création), `p:` root of a participle, `s:` a set of synonyms, `z:` the
+same of participles. Other words of one stem stay apart: *facture* is neither *facturer* nor
+*facturation*.
+"""
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from rag.language import profiles
+from rag.language.morphology import is_infinitive, roots, singular
+from rag.language.tokenizer import fold, tokens
 
 # one set a line (see fr.toml, which says what may stand in one)
 SYNONYMS = {one.code: one.lines("lexicon.synonyms") for one in profiles.every()}
@@ -10,3 +20,97 @@ SYNONYMS = {one.code: one.lines("lexicon.synonyms") for one in profiles.every()}
 NEAR = {one.code: one.lines("lexicon.near") for one in profiles.every()}
 # words of all languages that oppose those beside them
 ANTONYMS = profiles.opposed_sides("lexicon.antonyms")
+# before a word they undo it, deny it or repeat it
+PREFIXES = profiles.union("polarity.prefixes")
+
+
+def _sets() -> dict[str, dict[str, tuple[int, ...]]]:
+    """Return the numbers of the sets in which each word, phrase and verb's root stands."""
+    tables: dict[str, dict[str, tuple[int, ...]]] = {}
+    for lang, lines in SYNONYMS.items():
+        table: dict[str, list[int]] = {}
+        for number, line in enumerate(lines):
+            for entry in line.split(","):
+                told = " ".join(token.folded for token in tokens(entry))
+                for name in _names(told, lang) | _agreeing(told, lang):
+                    table.setdefault(name, []).append(number)
+        tables[lang] = {name: tuple(numbers) for name, numbers in table.items()}
+    return tables
+
+
+def _names(entry: str, lang: str) -> set[str]:
+    names = {entry, singular(entry, lang)}
+    reflexive = entry.startswith(("se ", "s "))
+    verb = entry.split(" ", 1)[1] if reflexive else entry
+    if " " not in verb and (lang == "en" or is_infinitive(verb)):
+        names = set() if reflexive else names
+        names |= {f"{'se ' if reflexive else ''}/{root}" for root in roots(verb, lang, "verb")}
+    return names
+
+
+def _agreeing(entry: str, lang: str) -> set[str]:
+    """Return a French phrase in the plural and the feminine: `non payées`."""
+    phrase = lang == "fr" and " " in entry and not entry.startswith(("se ", "s "))
+    return {entry + ending for ending in ("s", "e", "es")} if phrase else set()
+
+
+SETS = _sets()
+PHRASES = {
+    lang: {
+        tuple(name.split(" "))
+        for name in table
+        if " " in name and "/" not in name and not name.startswith(("se ", "s "))
+    }
+    for lang, table in SETS.items()
+}
+# nouns that share a set with a verb: what it does
+NOUNS_OF_VERBS = {
+    lang: {
+        name
+        for name, numbers in table.items()
+        if "/" not in name
+        and any(set(numbers) & set(others) for other, others in table.items() if "/" in other)
+    }
+    for lang, table in SETS.items()
+}
+LONGEST_PHRASE = max(len(phrase) for phrases in PHRASES.values() for phrase in phrases)
+OPPOSITES = frozenset(
+    frozenset((one, other))
+    for here, there in ANTONYMS
+    for one in map(fold, here)
+    for other in map(fold, there)
+)
+
+
+@lru_cache(maxsize=20_000)
+def keys(word: str, lang: str, form: str, *, reflexive: bool = False) -> tuple[str, ...]:
+    """Return the keys of a folded word or phrase, its spelling first."""
+    plain = singular(word, lang)
+    found = roots(word, lang, form)
+    table, mark = SETS[lang], "p" if form == "part" else "v"
+    names = [f"{'se ' if reflexive else ''}/{root}" for root in found if form != "noun"]
+    if form == "part":
+        names += [f"{root}e".replace("_", " ") for root in found]
+    elif not reflexive:
+        names += [word.replace("_", " "), plain]
+    numbers = {number for name in names for number in table.get(name, ())}
+    sets = [f"{'z' if form == 'part' else 's'}:{number}" for number in sorted(numbers)]
+    return (f"w:{plain}", *(f"{mark}:{root}" for root in found), *sets)
+
+
+def known(word: str, lang: str) -> bool:
+    """Say whether the lexicon holds a folded word or its verb."""
+    table = SETS[lang]
+    return word in table or any(f"/{root}" in table for root in roots(word, lang, "verb"))
+
+
+def opposed(one: str, other: str) -> bool:
+    """Say whether two folded words are opposites, by table or by prefix."""
+    if frozenset((one, other)) in OPPOSITES:
+        return True
+    for size in range(4):
+        rest, prefix = one[size:], one[:size]
+        if len(rest) > 3 and (not prefix or prefix in PREFIXES) and other.endswith(rest):
+            swapped = other[: len(other) - len(rest)]
+            return swapped in PREFIXES or (not swapped and bool(prefix))
+    return False

@@ -163,6 +163,16 @@ def merged(path: str) -> dict[str, str]:
     return {word: name for one in every() for word, name in one.table(path).items()}
 
 
+def pairs(path: str) -> dict[str, str]:
+    """Return words of all languages by the word before them."""
+    return {word: other for one in every() for word, other in one.pairs(path).items()}
+
+
+def joined_texts(path: str) -> dict[str, str]:
+    """Return the texts of all languages by their names."""
+    return {name: text for one in every() for name, text in one.texts(path).items()}
+
+
 def opposed_sides(path: str) -> tuple[tuple[Ordered, Ordered], ...]:
     """Return words of all languages that oppose each other, joined where their names are one."""
     joined: dict[str, tuple[Ordered, Ordered]] = {}

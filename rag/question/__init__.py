@@ -12,10 +12,11 @@ from rag.core.protocols import Lexicon
 from rag.core.records import Turn
 from rag.language import analyzer
 from rag.language.detection import question_language
+from rag.language.tokenizer import Token, tokens
 from rag.question import spelling
 from rag.question.follow_up import in_context, is_follow_up
 from rag.question.intent import Intent, intent_of
-from rag.question.normalization import Token, polite_free, spaced, tokens
+from rag.question.normalization import polite_free, spaced
 
 if TYPE_CHECKING:
     from rag.extraction.actions import Action

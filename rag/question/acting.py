@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from rag.cache.grammar import (
+from rag.language import profiles
+from rag.language.morphology import is_infinitive
+from rag.language.tokenizer import Token
+from rag.language.words import (
     ASKERS,
     BEING,
     CAN,
@@ -20,22 +23,17 @@ from rag.cache.grammar import (
     ROLES,
     SILENT,
 )
-from rag.cache.words import is_infinitive
-from rag.question.normalization import Token
 
-ASKING = frozenset("how where when why what which who".split())
-BEFORE_SUBJECT = CAN | MUST | frozenset("do does did is are have has that when if will".split())
+ASKING = profiles.union("words.verb.asking")
+BEFORE_SUBJECT = CAN | MUST | profiles.union("words.verb.inverting")
 PREPOSITIONS = {
     lang: frozenset(word for word, role in table.items() if role != "object")
     for lang, table in ROLES.items()
 }
 SKIPPED = PERSONS | OTHERS | frozenset(NEGATIONS) | REPEATED | frozenset("il t y".split())
-OBJECTS = {
-    "fr": frozenset("nous vous me m te t lui leur moi toi eux".split()),
-    "en": frozenset("me us you him them".split()),
-}
+OBJECTS = {one.code: one.words("words.person.objects") for one in profiles.every()}
 PARTICIPLE = re.compile(r"[^\W\d].*[eiuts]e?s?")
-REFERRED = frozenset("l le la les y en".split())
+REFERRED = profiles.union("words.person.referred")
 
 
 def voice(told: Sequence[Token], lang: str) -> str:
@@ -61,7 +59,7 @@ def _french_voice(told: Sequence[Token]) -> str:
     found = set()
     for place, token in enumerate(told):
         helps = "be" if token.folded in BEING["fr"] else ""
-        helps = "have" if token.folded in HAVING["fr"] and token.raw.lower() != "à" else helps
+        helps = "have" if token.folded in HAVING["fr"] and token.surface.lower() != "à" else helps
         if helps and _has_participle(told[place + 1 :]):
             found.add(helps)
     return " ".join(sorted(found))
@@ -73,7 +71,7 @@ def _has_participle(after: Sequence[Token]) -> bool:
         if token.folded not in SKIPPED:
             small = token.folded in SILENT["fr"] or token.folded in DETERMINERS | CAN | MUST
             shaped = PARTICIPLE.fullmatch(token.folded) is not None and token.folded != "quoi"
-            return shaped and not (small and token.raw.isascii())
+            return shaped and not (small and token.surface.isascii())
     return False
 
 
@@ -82,7 +80,7 @@ def persons(told: Sequence[Token], lang: str) -> str:
     subject, others = "", []
     folded = [token.folded for token in told]
     for place, word in enumerate(folded):
-        if told[place].named or word not in PERSONS | OBJECTS[lang]:
+        if told[place].quoted or word not in PERSONS | OBJECTS[lang]:
             continue
         before = folded[place - 1] if place else ""
         if _acts(folded, place, lang):

@@ -1,6 +1,6 @@
 """Questions that go on from the one before, put together with its topic.
 
-No model is asked: the form of a question tells whether it stands alone (see `grammar`).
+No model is asked: the form of a question tells whether it stands alone (see `language.french`).
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from types import ModuleType
 
-from rag.conversation.grammar import english, french
-from rag.conversation.grammar.tokens import STOPS, Token, tokens
+from rag.language import english, french
 from rag.language.analyzer import is_stop_word
 from rag.language.detection import question_language
+from rag.language.tokenizer import STOPS, Token, clause_tokens
 
 LONGEST_FOLLOW_UP = 40  # words: who writes more says what is meant
 LONGEST_TOPIC = 300  # characters of a question that are taken over into the next
@@ -35,13 +35,13 @@ def is_follow_up(question: str, lang: str) -> bool:
     """Say whether a question needs the one before it to be understood."""
     grammar = _grammar(lang)
     rest = _without_lead(question, grammar)
-    words = _words(tokens(rest))
+    words = _words(clause_tokens(rest))
     if not words or len(words) > LONGEST_FOLLOW_UP:
         return False
     if not _content(words, lang):
         return True
     fragment = words[0] not in grammar.QUESTION and not _asks(words, grammar)
-    return (rest != question and fragment) or bool(grammar.references(tokens(question)))
+    return (rest != question and fragment) or bool(grammar.references(clause_tokens(question)))
 
 
 def in_context(question: str, before: str, lang: str) -> str:
@@ -49,7 +49,7 @@ def in_context(question: str, before: str, lang: str) -> str:
     grammar = _grammar(lang)
     topic = topic_of(before[:LONGEST_TOPIC])
     rest = _without_lead(question, grammar)
-    found = tokens(rest)
+    found = clause_tokens(rest)
     words = _words(found)
     references = grammar.references(found)
     place = grammar.verb(found)
@@ -73,7 +73,7 @@ def topic_of(question: str) -> Topic:
     """Return the parts of a question, in either language."""
     text = question.strip().rstrip("?!. \u00a0\u202f")
     grammar = _grammar(question_language(question))
-    found = tokens(text)
+    found = clause_tokens(text)
     about, _, _ = text.partition(" : ")
     place = grammar.verb(found)
     if place is None:
@@ -88,8 +88,8 @@ def _object(text: str, after: Sequence[Token], grammar: ModuleType) -> str:
     """Return what follows a verb, up to a mark or to words that say how, when or for whom."""
     end = 0
     for token in after:
-        adjunct = token.word in (grammar.ADJUNCTS | grammar.BENEFICIARY) - grammar.COMPLEMENTS
-        if token.word in STOPS or (adjunct and end):
+        adjunct = token.folded in (grammar.ADJUNCTS | grammar.BENEFICIARY) - grammar.COMPLEMENTS
+        if token.folded in STOPS or (adjunct and end):
             break
         end = token.end
     return text[after[0].start : end] if end else ""
@@ -97,8 +97,8 @@ def _object(text: str, after: Sequence[Token], grammar: ModuleType) -> str:
 
 def _extended(topic: Topic, rest: str, first: str) -> str:
     """Return the question before with a part added, in place of one that begins alike."""
-    after = [t for t in tokens(topic.text) if t.start > len(topic.action)]
-    same = next((token.start for token in after if token.word == first), len(topic.text))
+    after = [t for t in clause_tokens(topic.text) if t.start > len(topic.action)]
+    same = next((token.start for token in after if token.folded == first), len(topic.text))
     return f"{topic.text[:same].rstrip()} {rest}"
 
 
@@ -118,13 +118,13 @@ def _without_lead(question: str, grammar: ModuleType) -> str:
 
 def _without_question(text: str, grammar: ModuleType) -> str:
     """Return the text without the words that ask, at its beginning."""
-    found = tokens(text)
-    kept = next((t.start for t in found if t.word not in grammar.QUESTION | grammar.ASKING), 0)
+    found = clause_tokens(text)
+    kept = next((t.start for t in found if t.folded not in grammar.QUESTION | grammar.ASKING), 0)
     return text[kept:]
 
 
 def _words(found: Sequence[Token]) -> list[str]:
-    return [token.word for token in found if token.word not in STOPS]
+    return [token.folded for token in found if token.folded not in STOPS]
 
 
 def _content(words: Sequence[str], lang: str) -> list[str]:

@@ -4,115 +4,52 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
+
+from rag.language import profiles
 
 AnswerType = Literal[
     "definition", "cause", "place", "duration", "date", "price", "rate", "weight", "size", "number",
     "verdict", "steps", "",
 ]  # fmt: skip
-HOW = re.compile(
-    r"\bcomment\b"
-    r"|\bhow\b(?! (?:much|many|long|often|old|far|big|large|small|heavy|high|soon|late)\b)"
-    r"|^\W*\w+(?:er|ir|[dtiv]re|[npl]cre|ompre|clure)\b",  # « créer », « vendre »
-    re.IGNORECASE,
+KINDS: tuple[AnswerType, ...] = get_args(AnswerType)[:-2]
+MEASURES: tuple[AnswerType, ...] = (
+    *("duration", "date", "price", "rate", "weight", "size", "number"),
 )
-# « crée un client », « ajoutez une cuvée », "add a user"
-ORDER = re.compile(
-    r"^\W*\w+\s+(?:une?|l[ea]s?|mon|ma|mes|des|du|plusieurs|an?|the|my)\b", re.IGNORECASE
-)
-_TIME = (
-    r"(?:secondes?|minutes?|min|heures?|h|jours?|semaines?|mois|ans?|années?|trimestres?|seconds?"
-    r"|hours?|days?|weeks?|months?|years?)\b"
-)
-_WHAT = r"\b(?:quel(?:le)?s? (?:\w+ ){0,2}?(?:l[ea]s? |l['’])?|what (?:\w+ ){0,3}?)"
-# what a question asks a measure by; the first that asks counts
-MEASURES: dict[AnswerType, re.Pattern[str]] = {
-    "duration": re.compile(
-        rf"\bcombien de (?:temps|{_TIME})|\bdepuis quand\b|\bhow (?:long|soon|often|late|old)\b"
-        rf"|{_WHAT}(?:d[ée]lai|dur[ée]e|fr[ée]quence|p[ée]riode|duration|delay)"
-        rf"|\bhow many {_TIME}|^\W*(?:d[ée]lai|dur[ée]e)\b",
-        re.IGNORECASE,
-    ),
-    "date": re.compile(
-        r"\bquand\b|\bwhen\b|\bjusqu['’]à quand|\bdeadline\b|\bdates? limites?\b"
-        rf"|{_WHAT}(?:dates?|jour|heure|échéance|time|day)\b"
-        r"|\b(?:due|expiry|best[- ]before) date",
-        re.IGNORECASE,
-    ),
-    "price": re.compile(
-        rf"{_WHAT}(?:prix|tarif|co[uû]t|montant|plafond|price|cost|fee)"
-        r"|\bcombien (?:\w+ )?co[uû]te|\bhow much\b|\bcombien (?:ça |faut-il )?pay",
-        re.IGNORECASE,
-    ),
-    "rate": re.compile(
-        rf"{_WHAT}(?:taux|pourcentage|remise|part|degré|rate|percentage|discount)"
-        r"|\b(?:VAT|tax) rate",
-        re.IGNORECASE,
-    ),
-    "weight": re.compile(
-        rf"\bcombien (?:\w+ )?p[èe]se|{_WHAT}(?:poids|masse|weight)|\bhow heavy\b", re.IGNORECASE
-    ),
-    "size": re.compile(
-        rf"{_WHAT}(?:taille|hauteur|largeur|longueur|dimensions?|distance|r[ée]solution|format"
-        r"|contenance|capacit[ée]|volume|size|height|width|length|resolution|capacity)"
-        r"|\bhow (?:big|large|high|wide|small|far)\b",
-        re.IGNORECASE,
-    ),
-    "number": re.compile(
-        r"\bcombien\b|\bhow many\b|\b(?:nombre|maximum|minimum|limite|seuil|plafond|limit)\b",
-        re.IGNORECASE,
-    ),
+# patterns of their own, by the kind of what they ask for
+OWN_PATTERNS = {
+    "definition": "answer.definition",
+    "cause": "answer.why",
+    "place": "answer.where",
+    "verdict": "answer.whether",
 }
-WHERE = re.compile(
-    r"(?:^|\s)où\b|^\W*ou (?:est|sont|se|trouver|voir|puis|peut)\b|\bwhere\b"
-    r"|\b(?:quel|which) (?:menu|écran|onglet|screen|tab)\b",
-    re.IGNORECASE,
-)
-WHY = re.compile(r"\bpourquoi\b|\bwhy\b", re.IGNORECASE)
-WHETHER = re.compile(
-    r"^\W*(?:est-ce qu|can|could|may|must|should|is|are|do|does|will)\b"
-    r"|\b(?:peut-on|peux-tu|puis-je|faut-il|dois-je|doit-on|suis-je|ai-je)\b|\w-t-(?:il|elle|on)\b"
-    r"|\b(?:peut|doit|est|sont|fait|peuvent|doivent)-(?:il|elle|on|ils|elles)\b",
-    re.IGNORECASE,
-)
-WHAT = re.compile(
-    r"\bqu['’]est[- ]ce qu|\bc['’]est quoi\b|\bqu['’](?:appelle|entend)|\bd[ée]finition\b"
-    r"|\bwhat(?: is|['’]s| are)(?= (?:an? |the )?[\w-]+ ?\?*$)|\bdéfini[rst]|\bdefine\b",
-    re.IGNORECASE,
-)
+
+
+def pattern_of(path: str, template: str = "{found}") -> re.Pattern[str]:
+    """Return the patterns of all languages under a name as one, case aside, in a larger one."""
+    parts = {
+        "what": rf"\b(?:{profiles.alternatives('answer.what')})",
+        "time": rf"(?:{'|'.join(profiles.in_order('dates.lengths'))})\b",
+        "month": rf"(?:{'|'.join(profiles.in_order('dates.months'))})\b",
+    }
+    found = profiles.filled(profiles.alternatives(path), parts)
+    return re.compile(template.replace("{found}", found), re.IGNORECASE)
+
+
+HOW = pattern_of("answer.how")
+# « crée un client », « ajoutez une cuvée », "add a user"
+ORDER = pattern_of("answer.ordered", r"^\W*\w+\s+(?:{found})\b")
 INTERROGATIVE = re.compile(
-    r"^\W*(?:(?:à|a|de|pour|dans|sur|avec|par|en|depuis|jusqu['’]à|for|to|in|on|at|from) )?"
-    r"(?:qui|qu['’]|que|quoi|quel(?:le)?s?|lequel|laquelle|who|whom|whose|which|what)\b",
+    rf"^\W*(?:(?:{profiles.alternatives('answer.asking_prefixes')}) )?"
+    rf"(?:{profiles.alternatives('answer.asking')})\b",
     re.IGNORECASE,
 )
-ASKING: tuple[tuple[AnswerType, re.Pattern[str]], ...] = (
-    ("definition", WHAT),
-    ("cause", WHY),
-    ("place", WHERE),
-    *MEASURES.items(),
-    ("verdict", WHETHER),
-)
+# what a question asks for a kind of thing by; the first that asks counts
+ASKING = tuple((kind, pattern_of(OWN_PATTERNS.get(kind, f"answer.asks.{kind}"))) for kind in KINDS)
 WORD = re.compile(r"défini|\w+")
-_QUEL = "quel quelle quels quelles what"
 # each of them finds something only where one of these words stands: eleven
 # searches take 30 µs
-CUES = tuple(
-    frozenset(words.split())
-    for words in (
-        "qu quoi what défini definition define",
-        "pourquoi why",
-        "où ou where quel which",
-        f"combien depuis how délai delai durée duree {_QUEL}",
-        f"quand when jusqu deadline date dates due expiry best {_QUEL}",
-        f"combien how {_QUEL}",
-        f"vat tax {_QUEL}",
-        f"combien how {_QUEL}",
-        f"how {_QUEL}",
-        "combien how nombre maximum minimum limite seuil plafond limit",
-        "est can could may must should is are do does will peut peux puis faut dois doit suis ai t"
-        " sont fait peuvent doivent",
-    )
-)
+CUES = tuple(profiles.union(f"answer.cues.{kind}") for kind in KINDS)
 CUED = frozenset().union(*CUES)
 
 

@@ -10,126 +10,43 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from rag.cache.grammar import CAN, DETERMINERS, MUST, OTHERS, PERSONS
-from rag.question.normalization import Token, outside, spaced
+from rag.language import profiles
+from rag.language.tokenizer import Token
+from rag.language.words import CAN, DETERMINERS, MUST, OTHERS, PERSONS
+from rag.question.normalization import outside, spaced
 
-WAY = (
-    r"(?:procedures?|demarches?|marche|methodes?|etapes?|facons?|manieres?|moyens?|processus"
-    r"|tutos?|tutoriel|mode operatoire|mode d emploi|solutions?|astuce)(?: a (?:suivre|faire))?"
-)
-WAY_EN = r"(?:ways?|steps?|procedures?|process|methods?|instructions?)"
-PERSON = r"(?:je|on|tu|vous|nous|i|you|we|one|someone)"
-DOING = r"(?:fai(?:re|s|t|tes|sons)|proceder|procede|(?:y )?pren(?:dre|d|ds|ez))"
-ASIDE = (
-    r"(?: (?:est ce que?|dois|doit|puis|peut|peux|pourrais|faut|il|t|y|me|se|s|on|je|tu|vous"
-    r"|nous))*"
-)
-ABLE = (
-    rf"(?: (?:puis|peut|peux|pouvons|pourrais|can|could|do|does|should) (?:t )?{PERSON}\b"
-    rf"| {PERSON} (?:peux|peut|can|could|should)\b)?"
-)
-WISH = (
-    r"(?:(?:je|on|nous) (?:veux|voudrais|veut|voudrait|voudrions|voulons|souhaite|souhaiterais"
-    r"|souhaitons|aimerais|aimerait|aimerions|desire|cherche a|cherchons a|(?:essaie|essaye"
-    r"|tente|essayons) de|(?:ai|aurais|avons) besoin de|compte|suis en train de)(?: pouvoir)?"
-    r"|il (?:me|nous) (?:faut|faudrait)|besoin de|(?:i|we) (?:want|need|would like|would love|wish"
-    r"|am trying|are trying|am looking|plan) to|(?:i|we) need(?= an? )|trying to)"
-)
-
-# in this order; each takes its words out, the first that fits says the kind
-OPENINGS: tuple[tuple[str, str], ...] = (
-    ("how", rf"^comment(?: ca)?(?={ASIDE} {DOING}\b){ASIDE} {DOING}(?: (?:t )?{PERSON})?"
-            r"(?: (?:pour|afin de|a))(?= )"),
-    ("how", rf"^(?:connaitre |savoir |(?:quelle?s? (?:est|sont)|ce est quoi) )?(?:de |par )?"
-            rf"(?:quel(?:le)?s? |(?:la|les|le|l|une|un) )?(?:bonne |meilleure |bon |meilleur )?"
-            rf"{WAY}(?: simple| rapide)? (?:pour|de|d|afin de|permettant de)(?= )"),
-    ("how", rf"^(?:de|par) quel(?:le)?s? {WAY}{ABLE}"),
-    ("how", rf"^(?:existe t il|y a t il|est ce que il (?:y a|existe)) (?:un |une |des )?{WAY}"
-            r" (?:pour|de|d|afin de)(?= )"),
-    ("how", rf"^(?:what (?:is|are) )?(?:the )?(?:best |right |correct |easiest |proper )?{WAY_EN}"
-            r"(?: (?:i|we) (?:should|need to|have to) (?:take|follow))?(?: required)?"
-            r" (?:to|for|of|in)(?= )"),
-    ("how", rf"^is there (?:an?|any) (?:easy |simple )?{WAY_EN} (?:to|for|of)(?= )"),
-    ("how many", r"^(?:combien de(?! temps)|combien(?= de temps)"
-                 r"|quel(?: est le)? nombre(?: maximum)? de|how many|(?:what is the )?number of)"),
-    ("how much", rf"^(?:combien (?:coute|coutent)|how much (?:does|do|is|are|will|would){ABLE}"
-                 r"|quel(?:s|le|les)? (?:est|sont) (?:le|les) (?:prix|tarifs?|couts?)"
-                 r" (?:de|d|du|des)"
-                 r"|what is the (?:price|cost) of)(?= )"),
-    ("how long", r"^how long"),
-    ("how often", r"^(?:how often|a quelle frequence)"),
-    ("how much", r"^(?:combien|how much)"),
-    ("why", r"^comment (?:se fait il|ce est possible) que"),
-    ("how", rf"^(?:how (?:do|can|could|would|should|might|must|does|may){ABLE}"
-            rf"(?: {PERSON}\b)?(?: go about| manage to| proceed to)?|how to|how about|how"
-            r"|comment(?: est ce que?)?)\b"),
-    ("since when", r"^depuis (?:quand|combien de temps)|^since when"),
-    ("until when", r"^jusque a quand|^until when"),
-    ("when", r"^(?:quand|when|a quel moment|a quelle date|on what date)(?: est ce que?)?\b"),
-    ("from where", r"^(?:de? ou(?! vient que)|from where)\b"),
-    ("through where", r"^(?:par ou|through where)\b"),
-    ("where", r"^(?:(?:a|dans|sur) quel(?:le)?s? (?:endroits?|lieu|emplacement)|ou|where)\b"
-              rf"(?: est ce que?)?{ABLE}(?: {PERSON}\b(?= trouve))?"
-              r"(?: (?:se|s) (?:trouve|situe|cache)\w*)?"
-              r"(?: (?:trouver|trouve|trouvons|voir|consulter|find|locate|see|view)\b)?"),
-    ("where", r"(?: se (?:trouve|situe)\w*| est| sont)? (?:où|ou|where)$"),
-    ("where", r"^where$"),
-    ("why", r"^(?:pourquoi|why|how come|pour quelles? raisons?|de? ou vient que|for what reason"
-            r"|que est ce qui fait que|what (?:is|are) the reasons?(?: why| that| for)?)"
-            r"(?: est ce que?)?\b"),
-    ("who", r"^(?:qui(?: est ce qui)?|who|which (?:people|persons?|users?)|quelles? personnes?"
-            r"|quels? utilisateurs?)\b"),
-    ("to whom", r"^(?:a qui|to whom)\b"),
-    ("of whom", r"^(?:de qui|whose|of whom)\b"),
-    ("for whom", r"^(?:pour qui|for whom)\b"),
-    ("with whom", r"^(?:avec qui|with whom)\b"),
-    ("at whom", r"^chez qui\b"),
-    ("by whom", r"^(?:par qui|by whom)\b"),
-    ("from whom", r"^from whom\b"),
-    ("whom", r"^whom\b"),
-    ("meaning", r"^(?:que est ce que (?:ce est que )?(?!(?:je|on|il|elle|tu|vous|nous|ca) )"
-                r"|ce est quoi|que (?:signifie\w*|veut dire|veulent dire)|a quoi correspond\w*"
-                r"|(?:quelle est )?(?:la )?(?:signification|definition) (?:de|d)|define"
-                r"|what is (?:the )?meaning of|what (?:is|are) (?!the |my |our |your )"
-                r"|what does (?=.* mean$))"),
-    ("purpose", r"^(?:a quoi (?:sert|servent|ca sert)|quelle est l utilite (?:de|d|du|des)"
-                r"|what (?:does|do) (?=.* do$)"
-                r"|what (?:is|are) (?=.* for$))"),
-    ("remedy", r"^(?:que|quoi|what) (?:(?:dois|puis|peut|should|can|do|to) )?(?:je |on |i )?"
-               r"(?:faut il )?(?:faire|do)\b"),
-    ("can", r"^(?:est ce que )?(?:il )?est(?: il| ce) possible (?:de|que)"
-            r"|^est ce que (?:je|on|nous) (?:peux|peut|pouvons)|^(?:is it possible|am i able) to"
-            r"|^(?:y a t il )?(?:une |la )?possibilite de"),
-    ("yes or no", r"^(?:est ce que?|is|are|does|do|did|has|have|was|were|am|will|would)\b"),
-    ("which is", r"^(?:quel|quelle|quels|quelles|which)\b (?:est|sont|is|are)"
-                 r" (?=(?:le|la|les|l|the) )"),
-    ("which", r"^(?:quel|quelle|quels|quelles|which|lequel|laquelle)\b(?: (?:est|sont|is|are))?"),
-    ("what", r"^(?:que|quoi|what)\b(?: est ce que?)?(?: (?:is|are|est|sont))?"),
-    ("how", rf"^{WISH}(?= )"),
-)  # fmt: skip
-ENDINGS: tuple[tuple[str, str], ...] = (
-    ("how", rf" (?:et )?comment{ASIDE} ?{DOING}(?: {PERSON})?$| comment$"
-            rf"| (?:que|quoi){ASIDE} faire$| quelle est (?:la|le) {WAY}$"
-            r"| how(?: (?:do|can|should) (?:i|we) (?:do|go about) (?:that|this|it))?$"
-            r"| what (?:should|can|do) i do$"),
-    ("how", r"(?<=ion|ing|age|ent) (?:procedure|process|steps)(?: comment faire)?$"),
-    ("meaning", r" (?:ce est quoi|ca veut dire quoi|que est ce que ce est)$"),
-    ("purpose", r" (?:(?:ca )?sert|servent|ca sert) a quoi$| a quoi ca sert$"),
-)  # fmt: skip
-TRAILING = {"meaning": "mean", "purpose": "do for", "how much": "cost costs"}
-UNABLE = re.compile(r"(?<=ne )(?:arrive|parviens|parvient|reussis) pas (?:a|pas)\b")
-NOISE = re.compile(
-    rf"\best ce que?\b|{UNABLE.pattern}"
-    r"|\b(?:dans|sur|in) (?:le|ce|votre|the|your) (?:logiciel|outil|programme|software|tool)\b"
-)
+# parts of the rules, and the rules themselves, the first that fits says the kind
+PARTS = ("able", "person", "way", "doing", "aside", "wish", "unable")
 Patterns = Sequence[tuple[str, re.Pattern[str]]]
-COMPILED = tuple((kind, re.compile(pattern)) for kind, pattern in OPENINGS)
-COMPILED_ENDINGS = tuple((kind, re.compile(pattern)) for kind, pattern in ENDINGS)
+
+
+def _compiled(path: str) -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """Return rules with their parts filled in, one language's after the other's."""
+    return tuple(
+        (kind, re.compile(_filled(one, pattern)))
+        for one in profiles.every()
+        for kind, pattern in one.rules(path)
+    )
+
+
+def _filled(profile: profiles.LanguageProfile, pattern: str) -> str:
+    return profiles.filled(pattern, {name: profile.pattern(f"intent.{name}") for name in PARTS})
+
+
+def _any(name: str) -> re.Pattern[str]:
+    """Return a pattern that finds what one of any language finds."""
+    found = (_filled(one, one.pattern(f"intent.{name}")) for one in profiles.every())
+    return re.compile("|".join(filter(None, found)) or profiles.NOTHING)
+
+
+OPENINGS = _compiled("intent.openings")
+ENDINGS = _compiled("intent.endings")
+UNABLE = _any("unable")
+NOISE = _any("noise")
+NEEDING = profiles.union("words.verb.needing")
+TRAILING = profiles.merged("intent.trailing")
 SAYING = DETERMINERS | PERSONS | OTHERS | {"il", "it"}
-ASKING = {
-    "comment": "how", "how": "how", "pourquoi": "why", "why": "why", "quand": "when",
-    "when": "when", "où": "where", "where": "where", "combien": "how much", "who": "who",
-}  # fmt: skip
+ASKING = profiles.merged("intent.asking")
 
 
 def kind_of_question(told: Sequence[Token]) -> tuple[str, list[Token]]:
@@ -137,10 +54,10 @@ def kind_of_question(told: Sequence[Token]) -> tuple[str, list[Token]]:
 
     Asked for are `how`, `why`, `when`, `where`, `who`, `can`, `must`, `meaning` and the like.
     """
-    rest, ended = _take(list(told), COMPILED_ENDINGS)
-    rest, opened = _take(rest, COMPILED)
+    rest, ended = _take(list(told), ENDINGS)
+    rest, opened = _take(rest, OPENINGS)
     kind = opened or ended
-    if kind in TRAILING and rest and rest[-1].folded in TRAILING[kind].split():
+    if rest and TRAILING.get(rest[-1].folded) == kind:
         rest = rest[:-1]
     rest, inner = _inner(rest, kind)
     kind = kind or inner
@@ -172,8 +89,8 @@ def _inner(told: list[Token], kind: str) -> tuple[list[Token], str]:
     if kind:
         return told, kind
     for place, token in enumerate(told):
-        found = ASKING.get(token.raw.lower()) or ASKING.get(token.folded)
-        if found and not token.named:
+        found = ASKING.get(token.surface.lower()) or ASKING.get(token.folded)
+        if found and not token.quoted:
             return [*told[:place], *told[place + 1 :]], found
     return told, ""
 
@@ -194,5 +111,4 @@ def _bare(told: Sequence[Token]) -> str:
 
 
 def _have_to(folded: Sequence[str]) -> bool:
-    needs = {"have", "has", "need", "needs", "required"}
-    return any(a in needs and b == "to" for a, b in pairwise(folded))
+    return any(a in NEEDING and b == "to" for a, b in pairwise(folded))

@@ -6,10 +6,15 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from rag.cache.grammar import (
+from rag.language import profiles
+from rag.language.lexicon import keys, known
+from rag.language.morphology import is_infinitive
+from rag.language.tokenizer import MEASURES, Token
+from rag.language.words import (
     ACCENTED,
     ARTICLES,
     CAN,
+    COMPANIONS,
     DATES,
     DETERMINERS,
     GENDERS,
@@ -25,9 +30,7 @@ from rag.cache.grammar import (
     SILENT,
     UNITS,
 )
-from rag.cache.words import Word, is_infinitive, keys, known
-from rag.question.normalization import MEASURES, Token
-from rag.question.settling import settled
+from rag.question.settling import Word, settled
 
 Knows = Callable[[str], bool]
 VERSION = re.compile(r"v\d[\w.]*|\d+(?:\.\d+){2,}")
@@ -41,15 +44,15 @@ MEASURED = MEASURES - frozenset("astm")
 BEFORE_VERBS = frozenset("to not please and".split()) | PERSONS | CAN | MUST
 # letters that stand for a word before a vowel only
 ELISIONS = frozenset("lsndmtc")
-FOLLOWS_VERB = frozenset("t je tu il elle on nous vous ils elles".split())
+FOLLOWS_VERB = profiles.union("words.person.after_verb")
 WORD_SORTS = (
     ("number", NUMBERS),
     ("unit", UNITS),
     ("quantity", QUANTITIES),
-    ("polarity", frozenset("avec sans with without".split())),
+    ("polarity", COMPANIONS),
 )
 # without `ne`, these deny nothing: `plus de 5`, `la personne`
-DENYING_AFTER_NE = frozenset("plus personne rien aucun aucune jamais".split())
+DENYING_AFTER_NE = profiles.union("polarity.after_ne")
 
 
 class Reader:
@@ -59,7 +62,7 @@ class Reader:
         self._told = told
         self._lang = lang
         self._knows = knows
-        self._shouted = sum(token.raw[:1].isupper() for token in told) * 2 > len(told) + 1
+        self._shouted = sum(token.surface[:1].isupper() for token in told) * 2 > len(told) + 1
         self._denies = any(token.folded in {"ne", "n"} for token in told)
         self._words: list[Word] = []
         self._forget()
@@ -92,7 +95,7 @@ class Reader:
             return NEGATIONS[folded] if self._closes(place) else ""
         if folded == "no" and self._next(place) == "longer":
             return "no more"
-        if token.named or folded not in NEGATIONS:
+        if token.quoted or folded not in NEGATIONS:
             return ""
         if folded == "pas" and self._denies and self._words and self._words[-1].negation:
             return ""
@@ -112,7 +115,7 @@ class Reader:
         self._role = self._role or self._announced(folded)
         if self._lang == "fr":
             self._gender = GENDERS.get(folded, self._gender)
-        if folded in REFLEXIVE and self._lang == "fr" and len(token.raw) < 3:
+        if folded in REFLEXIVE and self._lang == "fr" and len(token.surface) < 3:
             self._reflexive = True
         if folded in MEASURED and place and NUMBER.fullmatch(self._told[place - 1].folded):
             return False
@@ -120,7 +123,7 @@ class Reader:
 
     def _is_small(self, token: Token, place: int) -> bool:
         """Say whether a word is a small one as it is typed and where it stands."""
-        raw, folded = token.raw.lower(), token.folded
+        raw, folded = token.surface.lower(), token.folded
         before = self._told[place - 1].folded if place else ""
         if folded not in SMALL[self._lang] or not (raw.isascii() or raw in ACCENTED):
             return False
@@ -140,11 +143,11 @@ class Reader:
         return "of" if of_noun and self._words[-1].form == "noun" else role
 
     def _is_name(self, token: Token) -> bool:
-        if token.named:
+        if token.quoted:
             return True
-        if token.raw == "I" and self._lang == "en":
+        if token.surface == "I" and self._lang == "en":
             return False
-        return token.raw[:1].isupper() and not token.opens and not self._shouted
+        return token.surface[:1].isupper() and not token.opens and not self._shouted
 
     def _word(self, token: Token, place: int) -> Word:
         folded = token.folded
@@ -199,7 +202,7 @@ class Reader:
                 return "noun"
             return "verb" if before in BEFORE_VERBS or not self._words else "noun"
         beside = before in PERSONS or before == "ne" or self._next(place) in FOLLOWS_VERB
-        if not beside and PARTICIPLE.fullmatch(token.raw):
+        if not beside and PARTICIPLE.fullmatch(token.surface):
             return "part"
         object_of_verb = before == "l" or (before in REFERRING and not self._words)
         free = object_of_verb or before not in DETERMINERS

@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from rag.cache.grammar import LIGHT, NEW, REPEATED, WRAPPERS
-from rag.cache.words import NOUNS_OF_VERBS, Word, roots
+from rag.language.lexicon import NOUNS_OF_VERBS
+from rag.language.morphology import roots
+from rag.language.words import CREATING_TOO, LIGHT, NEW, REPEATED, WRAPPERS
 
 # the first set of the lexicon, in both languages
 CREATING = "s:0"
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """Hold one word that must find its like in the other question.
+
+    ``sort``: word, name, number, unit, date, version, quantity or polarity. ``form``: verb, part
+    (a participle) or noun (all else). ``role`` is what the preposition before it says. ``spare``: a
+    word that may be left over. ``known`` is None where no lexicon was at hand.
+    """
+
+    text: str
+    keys: tuple[str, ...]
+    sort: str = "word"
+    form: str = "noun"
+    role: str = ""
+    negation: str = ""
+    gender: str = ""
+    reflexive: bool = False
+    spare: bool = False
+    known: bool | None = None
 
 
 def settled(words: list[Word], lang: str) -> tuple[Word, ...]:
@@ -62,7 +84,7 @@ def is_action(word: Word, lang: str) -> bool:
 
 def _creating(word: Word) -> Word:
     """Return *enregistrer* as a word for creating, which it is of something new."""
-    records = word.form == "verb" and word.text in {"enregistrer", "enregistre", "record"}
+    records = word.form == "verb" and word.text in CREATING_TOO
     return replace(word, keys=(*word.keys, CREATING)) if records else word
 
 

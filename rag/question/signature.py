@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from rag.cache.grammar import (
+from rag.language.lexicon import LONGEST_PHRASE, PHRASES
+from rag.language.morphology import is_infinitive
+from rag.language.tokenizer import Token
+from rag.language.words import (
     CAN,
     FUTURE,
     MUST,
@@ -20,11 +23,10 @@ from rag.cache.grammar import (
     THEIRS,
     YOURS,
 )
-from rag.cache.words import LONGEST_PHRASE, PHRASES, Word, is_infinitive
 from rag.question.acting import persons, voice
-from rag.question.normalization import Token
 from rag.question.phrasing import kind_of_question, modality
 from rag.question.roles import SMALL, Knows, Reader
+from rag.question.settling import Word
 
 # kinds of which it is all one whether one can, must or does
 PLAIN = frozenset("how bare can must".split())
@@ -136,9 +138,9 @@ def _merged(told: Sequence[Token], lang: str) -> list[Token]:
     place = 0
     while place < len(told):
         size = _phrase_size(told, place, lang)
-        if size > 1 and not told[place].named:
-            text = " ".join(token.folded for token in told[place : place + size])
-            kept.append(Token(text.replace(" ", "_"), text.replace(" ", "_"), told[place].opens))
+        if size > 1 and not told[place].quoted:
+            text = "_".join(token.folded for token in told[place : place + size])
+            kept.append(replace(told[place], surface=text, folded=text))
         else:
             kept.append(told[place])
         place += size

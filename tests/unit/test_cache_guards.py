@@ -10,11 +10,12 @@ import pytest
 
 from rag.cache.guards import guard
 from rag.cache.match import THRESHOLD, explain, match
-from rag.cache.words import misspelt
 from rag.encoders import bundled_encoder
 from rag.language.detection import question_language
+from rag.language.morphology import misspelt
+from rag.language.tokenizer import tokens
 from rag.question import read_question
-from rag.question.normalization import normal_form, polite_free, tokens
+from rag.question.normalization import normal_form, polite_free
 from rag.question.signature import QuestionSignature, signature_of
 
 SAME_FORM = [

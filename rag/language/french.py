@@ -6,79 +6,33 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from rag.conversation.grammar.tokens import STOPS, Reference, Token, word_at
+from rag.language.profiles import load_profile
+from rag.language.tokenizer import STOPS, Reference, Token, word_at
 
-MARK = " ?"
-LEADS = ("et sinon", "et", "mais", "ou bien", "ou", "sinon", "pareil", "idem", "même chose")
-# how a part that is added to the sentence before begins; "pour un client" replaces its object
-ADJUNCTS = frozenset(
-    "en par avec sans si s' quand lorsque lorsqu' dans depuis pendant après avant chez vers "
-    "à au aux jusqu' sur sous entre".split()
-)
-BENEFICIARY = frozenset({"pour"})
-QUESTION = frozenset(
-    "comment où quand pourquoi combien qui que qu' quoi quel quelle quels quelles est-ce "
-    "lequel laquelle lesquels lesquelles".split()
-)
-# also at the beginning of a question, and after its verb
-ASKING = frozenset("est peut puis-je peut-on faut faut-il y a-t-il je j' on -ce".split())
-INVERTED = frozenset("-je -tu -on -nous -vous -il -ce".split())
-COMPLEMENTS = frozenset("en à au aux sur sous entre dans vers".split())  # belong to the object
-ARTICLES = frozenset({"le", "la", "les", "l'"})
-DETERMINERS = frozenset(
-    "un une des du au aux mon ma mes ton ta tes notre nos votre vos ce cet cette ces chaque "
-    "plusieurs quelques certains certaines deux trois quatre cinq".split()
-)
-VERBS_AND_NOUNS = frozenset({"avoir"})  # « un avoir » is a credit note
-SUBJECTS = frozenset("je j' tu il elle on nous vous ils elles".split())
-OBJECTS = frozenset({"-le", "-la", "-les"})
-PLACES = frozenset({"-y", "-en", "-lui", "-leur"})
-CHOICES = frozenset(
-    f"{word}{end}" for word in ("celui", "celle", "ceux", "celles") for end in ("", "-ci", "-là")
-) | {"lequel", "laquelle", "lesquels", "lesquelles"}
-# a clause ends before these; a pronoun after them may stand for a noun before them
-LINKS = frozenset(
-    "et ou puis pour sans avant après quand lorsque lorsqu' si s' que qu' mais".split()
-)
-# il faut, il reste, il pleut: no noun is meant
-IMPERSONAL = frozenset(
-    "faut faudra faudrait fallait falloir rester pleut pleuvoir pleuvra neige gèle grêle reste "
-    "restera manque suffit agit existe semble paraît convient passe y vaut".split()
-)
-MODALS = frozenset({"pouvoir", "devoir", "vouloir", "aller"})
-MODAL = frozenset("va peut doit peut-il pourrait risque".split())
-# words that need the sentence before to mean anything
-EMPTY = frozenset(
-    "temps longtemps souvent vite ensuite après avant aussi encore déjà toujours vraiment "
-    "exactement plus moins bien mal fois cas chose choses fréquence durée délai moment raison "
-    "exemple exemples détail détails prix coût limite date étape étapes endroit suite sinon "
-    "autre autres même non oui fait faire va aller marche marcher fonctionne fonctionner prend "
-    "prendre dure durer coûte coûter arrive passe veut dire possible obligatoire gratuit alors "
-    "jusque jusqu jamais combien lequel laquelle lesquels lesquelles où est-ce ça cela "
-    "ceci peut-on rien tard tôt".split()
-)
-# most words in -ier are nouns (fichier, chantier, premier); of the verbs, these endings and words
-VERB_IN_IER = re.compile(
-    r".*(?:f|bl|pl)ier$|^(?:re|dé|al|ral)?lier$|^(?:re|photo)?copier$|"
-    r"^(?:(?:ré)?con|rési)cilier$|^résilier$|^(?:asso|appré|négo|licen|remer)cier$|"
-    r"^(?:ré)?étudier$|^(?:ré)?expédier$|^remédier$|^(?:re)?trier$|^varier$|^(?:ma|re)?nier$|^initier$"
-)
-NOUNS = frozenset(
-    "mer fer hiver cher ver foyer loyer danger déjeuner dîner goûter cancer laser poster leader "
-    "manager scanner container master reporter router driver newsletter verger berger étranger "
-    "passager avenir souvenir plaisir loisir désir cuir saphir "
-    "élixir soir miroir couloir tiroir pressoir réservoir espoir trottoir lettre affaire maître "
-    "cuiller".split()
-)
-IRREGULAR = re.compile(
-    r"(?:(?:re|per|pro|sou|trans|ad|com|dé|é|o)?mettre|(?:re|dé|satis)?faire|\w{2,}uire|"
-    r"(?:in|dé|trans|pres|sous|ré)?(?:é?crire)|(?:re|é|ré)?lire|(?:re|inter|contre)?dire|suffire|"
-    r"(?:ex|sous|abs|dis)traire|\w*(?:joindre|teindre|traindre|craindre|plaindre)|"
-    r"(?:ap|com|re|entre|sur|re|dés)?p?prendre|\w*(?:tendre|vendre|rendre|fendre|pendre|pondre|"
-    r"perdre|mordre|fondre|cendre)|(?:pour)?suivre|(?:sur)?vivre|résoudre|dissoudre|"
-    r"(?:re)?connaître|(?:ap|dis)?paraître|(?:in|con|ex)clure|\w*rompre|(?:a|dé|com|re)?battre|"
-    r"(?:con)?vaincre|boire|croire|être|naître|(?:ac)?croître)$"
-)
+PROFILE = load_profile("fr")
+MARK = PROFILE.text("follow_up.mark")
+LEADS = PROFILE.lines("follow_up.leads")
+ADJUNCTS = PROFILE.words("follow_up.adjuncts")
+BENEFICIARY = PROFILE.words("follow_up.beneficiary")
+QUESTION = PROFILE.words("follow_up.question")
+ASKING = PROFILE.words("follow_up.asking")
+INVERTED = PROFILE.words("follow_up.inverted")
+COMPLEMENTS = PROFILE.words("follow_up.complements")
+ARTICLES = PROFILE.words("follow_up.articles")
+DETERMINERS = PROFILE.words("follow_up.determiners")
+VERBS_AND_NOUNS = PROFILE.words("follow_up.verbs_and_nouns")
+SUBJECTS = PROFILE.words("follow_up.subjects")
+OBJECTS = PROFILE.words("follow_up.objects")
+PLACES = PROFILE.words("follow_up.places")
+CHOICES = PROFILE.words("follow_up.choices")
+LINKS = PROFILE.words("follow_up.links")
+IMPERSONAL = PROFILE.words("follow_up.impersonal")
+MODALS = PROFILE.words("follow_up.modals")
+MODAL = PROFILE.words("follow_up.modal_forms")
+EMPTY = PROFILE.words("follow_up.empty")
+NOUNS = PROFILE.words("follow_up.not_infinitives")
+VERB_IN_IER = re.compile(PROFILE.pattern("follow_up.infinitives_in_ier"))
+IRREGULAR = re.compile(PROFILE.pattern("follow_up.infinitives_in_re"))
 
 
 def is_infinitive(word: str) -> bool:
@@ -97,7 +51,7 @@ def references(found: Sequence[Token]) -> list[Reference]:
 
 
 def _reference(found: Sequence[Token], at: int) -> Reference | None:
-    word, after, before = found[at].word, word_at(found, at + 1), word_at(found, at - 1)
+    word, after, before = found[at].folded, word_at(found, at + 1), word_at(found, at - 1)
     if word in OBJECTS or (word in ARTICLES and _is_pronoun(found, at)):
         return Reference(at, "object")
     if word.removeprefix("-") in {"il", "elle", "ils", "elles"} and not _is_impersonal(found, at):
@@ -135,7 +89,7 @@ def _is_place(word: str, before: str, after: str) -> bool:
 
 
 def _is_impersonal(found: Sequence[Token], at: int) -> bool:
-    words = [token.word for token in found]
+    words = [token.folded for token in found]
     if words[at].lstrip("-") != "il":
         return False
     near = words[at - 1 : at] if words[at].startswith("-") else words[at + 1 : at + 4]
@@ -150,10 +104,10 @@ def _is_impersonal(found: Sequence[Token], at: int) -> bool:
 
 def _stands_for_a_clause(found: Sequence[Token], at: int) -> bool:
     """Say whether *c'* or *-ce* is a pronoun: not in *est-ce que*, nor before *de* and a verb."""
-    word, after = found[at].word, word_at(found, at + 1)
+    word, after = found[at].folded, word_at(found, at + 1)
     if word not in {"c'", "-ce"} or after in {"que", "qu'", "qui"}:
         return False
-    rest = [token.word for token in found[at + 1 :]]
+    rest = [token.folded for token in found[at + 1 :]]
     pairs = pairwise(rest)
     return not any(first in {"de", "d'"} and is_infinitive(second) for first, second in pairs)
 
@@ -168,13 +122,13 @@ def _is_named(found: Sequence[Token], ref: Reference) -> bool:
     if ref.kind == "subject":
         return bool(named) or _has_bare_subject(found, ref.at)
     said = range(named[0] + 2, ref.at) if named else range(0)
-    if any(found[place].word in LINKS | STOPS for place in said):
+    if any(found[place].folded in LINKS | STOPS for place in said):
         return True
-    return _begins_with_a_name(found) and any(found[p].word in STOPS for p in range(1, ref.at))
+    return _begins_with_a_name(found) and any(found[p].folded in STOPS for p in range(1, ref.at))
 
 
 def _is_noun_phrase(found: Sequence[Token], at: int) -> bool:
-    word, after = found[at].word, word_at(found, at + 1)
+    word, after = found[at].folded, word_at(found, at + 1)
     if not after or after in STOPS or at + 1 >= len(found):
         return False
     if word in DETERMINERS:
@@ -184,11 +138,11 @@ def _is_noun_phrase(found: Sequence[Token], at: int) -> bool:
 
 def _has_bare_subject(found: Sequence[Token], at: int) -> bool:
     """Say whether a name without article stands before ``MonChai fait-il …``."""
-    return at >= 2 and found[at].word.startswith("-") and _begins_with_a_name(found)
+    return at >= 2 and found[at].folded.startswith("-") and _begins_with_a_name(found)
 
 
 def _begins_with_a_name(found: Sequence[Token]) -> bool:
-    word = found[0].word
+    word = found[0].folded
     function = QUESTION | SUBJECTS | ADJUNCTS | LINKS | EMPTY | {"de", "ne", "y", "c'"}
     return word not in function and not is_infinitive(word) and word_at(found, 1)[:1] != "-"
 
@@ -196,10 +150,10 @@ def _begins_with_a_name(found: Sequence[Token]) -> bool:
 def completed(text: str, found: Sequence[Token], at: int, thing: str) -> str:
     """Return the text with ``thing`` in place of the pronoun; empty where it takes more."""
     pronoun = found[at]
-    if pronoun.word.startswith("-"):
+    if pronoun.folded.startswith("-"):
         return f"{text[: pronoun.start]} {thing}{text[pronoun.end :]}"
-    after = next((t for t in found[at + 1 :] if t.word not in {"lui", "leur", "y", "en"}), None)
-    if after is None or not is_infinitive(after.word):
+    after = next((t for t in found[at + 1 :] if t.folded not in {"lui", "leur", "y", "en"}), None)
+    if after is None or not is_infinitive(after.folded):
         return ""
     action = text[pronoun.end : after.end].lstrip()
     return f"{text[: pronoun.start]}{action} {thing}{text[after.end :]}"
@@ -208,8 +162,8 @@ def completed(text: str, found: Sequence[Token], at: int, thing: str) -> str:
 def verb(found: Sequence[Token]) -> int | None:
     """Return the place of the verb that says what is to be done; None when there is none."""
     for place, token in enumerate(found):
-        auxiliary = token.word in MODALS or is_infinitive(word_at(found, place + 1))
-        if is_infinitive(token.word) and not auxiliary and not _has_article(found, place):
+        auxiliary = token.folded in MODALS or is_infinitive(word_at(found, place + 1))
+        if is_infinitive(token.folded) and not auxiliary and not _has_article(found, place):
             return place
     return next((p + 1 for p in range(len(found) - 1) if _is_actor(found, p)), None)
 
@@ -221,4 +175,7 @@ def _has_article(found: Sequence[Token], at: int) -> bool:
 
 def _is_actor(found: Sequence[Token], at: int) -> bool:
     """Say whether a verb in a personal form follows: *je supprime*, *j'ai oublié*."""
-    return found[at].word in {"je", "on", "nous", "ai"} and found[at + 1].word not in {"ne", "n'"}
+    return found[at].folded in {"je", "on", "nous", "ai"} and found[at + 1].folded not in {
+        "ne",
+        "n'",
+    }

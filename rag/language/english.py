@@ -4,48 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rag.conversation.grammar.tokens import STOPS, Reference, Token, word_at
+from rag.language.profiles import load_profile
+from rag.language.tokenizer import STOPS, Reference, Token, word_at
 
-MARK = "?"
-LEADS = (
-    *("and what about", "what about", "how about", "what if", "and if", "same thing", "same"),
-    *("and", "but", "or", "otherwise", "also"),
-)
-ADJUNCTS = frozenset(
-    "in by with without if when from on after before during until since into at as".split()
-)
-BENEFICIARY = frozenset({"for"})
-QUESTION = frozenset(
-    "how where when why what who which can could do does did is are should may will would "
-    "must was were".split()
-)
-ASKING = frozenset({"it", "there"})
-INVERTED: frozenset[str] = frozenset()
-COMPLEMENTS = frozenset("to of into on".split())  # belong to the object
-DETERMINERS = frozenset(
-    "a an the my our your every each some any all several two three four five".split()
-)
-VERBS_AND_NOUNS: frozenset[str] = frozenset()
-LINKS = frozenset("and or when if before after once without to because so while but".split())
-AUXILIARIES = frozenset(
-    "is are was were be been does do did has have had can could will would should may might must "
-    "isn't aren't doesn't don't didn't hasn't can't won't".split()
-)
-PEOPLE = frozenset("i we you one".split())
-AFTER_PRONOUN = AUXILIARIES | frozenset(
-    "in on for to from by with into at as and or then now again later first too instead mean work "
-    "happen take cost apply anymore".split()
-)
-EMPTY = frozenset(
-    "often long much many times else again then next more less too also yes no not really exactly "
-    "work works working take takes cost costs happen happens mean means possible free mandatory "
-    "so far late early soon example examples details price duration deadline limit date step steps "
-    "same thing case one ones it they them this that these those".split()
-)
-
-
-NO_VERB = (QUESTION | STOPS | PEOPLE | DETERMINERS | AUXILIARIES | {"not", "to"}) - {"do", "have"}
-PARTICLES = frozenset("up off on out in back down over away".split())
+PROFILE = load_profile("en")
+MARK = PROFILE.text("follow_up.mark")
+LEADS = PROFILE.lines("follow_up.leads")
+ADJUNCTS = PROFILE.words("follow_up.adjuncts")
+BENEFICIARY = PROFILE.words("follow_up.beneficiary")
+QUESTION = PROFILE.words("follow_up.question")
+ASKING = PROFILE.words("follow_up.asking")
+INVERTED = PROFILE.words("follow_up.inverted")
+COMPLEMENTS = PROFILE.words("follow_up.complements")
+DETERMINERS = PROFILE.words("follow_up.determiners")
+VERBS_AND_NOUNS = PROFILE.words("follow_up.verbs_and_nouns")
+LINKS = PROFILE.words("follow_up.links")
+AUXILIARIES = PROFILE.words("follow_up.auxiliaries")
+SUBJECTS = PROFILE.words("follow_up.subjects")
+AFTER_PRONOUN = AUXILIARIES | PROFILE.words("follow_up.after_pronoun")
+EMPTY = PROFILE.words("follow_up.empty")
+PARTICLES = PROFILE.words("follow_up.particles")
+NO_VERB = (QUESTION | STOPS | SUBJECTS | DETERMINERS | AUXILIARIES | {"not", "to"}) - {"do", "have"}
 
 
 def references(found: Sequence[Token]) -> list[Reference]:
@@ -55,7 +34,7 @@ def references(found: Sequence[Token]) -> list[Reference]:
 
 
 def _reference(found: Sequence[Token], at: int) -> Reference | None:
-    word, after, before = found[at].word, word_at(found, at + 1), word_at(found, at - 1)
+    word, after, before = found[at].folded, word_at(found, at + 1), word_at(found, at - 1)
     ends = not after or after in STOPS or after in AFTER_PRONOUN
     if word in {"they", "them"} or (word == "it" and not _is_impersonal(found, at)):
         return Reference(at, "object")
@@ -73,12 +52,12 @@ def _opens_a_clause(found: Sequence[Token], at: int) -> bool:
     """Say whether *that* follows its noun: *the invoice that is missing*."""
     before = word_at(found, at - 1)
     nouns = word_at(found, at - 2) in DETERMINERS
-    return found[at].word == "that" and nouns and before not in STOPS
+    return found[at].folded == "that" and nouns and before not in STOPS
 
 
 def _is_impersonal(found: Sequence[Token], at: int) -> bool:
     """Say whether *it* announces what follows: *is it possible to …*, *it takes … to …*."""
-    rest = [token.word for token in found[at + 1 :]]
+    rest = [token.folded for token in found[at + 1 :]]
     near = {word_at(found, at - 1), *rest[:1]}
     announced = any(word in {"to", "that"} for word in rest)
     return announced and bool(near & {"is", "was", "be", "take", "takes", "would"})
@@ -89,16 +68,16 @@ def _is_named(found: Sequence[Token], at: int) -> bool:
     names = [place for place in range(at) if _is_name(found, place)]
     if not names:
         return False
-    subordinate = found[0].word in {"when", "if", "once", "after", "before"}
-    return subordinate or any(found[p].word in LINKS | STOPS for p in range(names[0] + 1, at))
+    subordinate = found[0].folded in {"when", "if", "once", "after", "before"}
+    return subordinate or any(found[p].folded in LINKS | STOPS for p in range(names[0] + 1, at))
 
 
 def _is_name(found: Sequence[Token], at: int) -> bool:
-    word, before = found[at].word, word_at(found, at - 1)
+    word, before = found[at].folded, word_at(found, at - 1)
     if word in DETERMINERS:
         return bool(word_at(found, at + 1)) and word_at(found, at + 1) not in STOPS
-    function = QUESTION | LINKS | AUXILIARIES | PEOPLE | ADJUNCTS | EMPTY | STOPS
-    return word.endswith("s") and word not in function and before not in PEOPLE | LINKS | STOPS
+    function = QUESTION | LINKS | AUXILIARIES | SUBJECTS | ADJUNCTS | EMPTY | STOPS
+    return word.endswith("s") and word not in function and before not in SUBJECTS | LINKS | STOPS
 
 
 def completed(text: str, found: Sequence[Token], at: int, thing: str) -> str:
@@ -115,9 +94,9 @@ def verb(found: Sequence[Token]) -> int | None:
     That of its particle where it has one: *back up the data*.
     """
     for place, token in enumerate(found):
-        if token.word in NO_VERB:
+        if token.folded in NO_VERB:
             continue
-        if word_at(found, place - 1) in PEOPLE | {"to"} or (place == 0 and _is_imperative(found)):
+        if word_at(found, place - 1) in SUBJECTS | {"to"} or (place == 0 and _is_imperative(found)):
             particle = word_at(found, place + 1) in PARTICLES
             return place + (particle and word_at(found, place + 2) in DETERMINERS)
     return None
@@ -126,4 +105,4 @@ def verb(found: Sequence[Token]) -> int | None:
 def _is_imperative(found: Sequence[Token]) -> bool:
     """Say whether the text begins with a verb: *delete it*, *removing their access*."""
     after = word_at(found, 1)
-    return found[0].word.endswith("ing") or after in DETERMINERS | {"it", "them", "this", "that"}
+    return found[0].folded.endswith("ing") or after in DETERMINERS | {"it", "them", "this", "that"}
