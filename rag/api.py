@@ -233,7 +233,7 @@ def answers_fingerprint(settings: Settings) -> str:
         bundled_encoder().name,
         str(settings.embeddings_enabled),
         str(settings.reranker_model),
-        str(SCHEMA),
+        "1",  # was SCHEMA: an index made anew keeps the answers of pages that are as they were
     )
     return hashlib.sha256("\x00".join(parts).encode()).hexdigest()[:16]
 

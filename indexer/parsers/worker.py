@@ -76,7 +76,8 @@ class Worker:
         folder = str(Path(__file__).parents[2])
         paths = [folder, *filter(None, [os.environ.get("PYTHONPATH")])]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "indexer.parsers.worker"],
+            # -P: a package `rag` of the folder it is started in does not hide ours
+            [sys.executable, "-P", "-m", "indexer.parsers.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -29,11 +29,13 @@ class Environment:
         """Return the path of a program that is installed there."""
         return str(self.folder / ("Scripts" if sys.platform == "win32" else "bin") / name)
 
-    def run(self, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *command: str, cwd: Path | None = None, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
         """Run a program of the environment to its end, outside the checkout."""
         return subprocess.run(
             [self.program(command[0]), *command[1:]],
-            cwd=self.home,
+            cwd=cwd or self.home,
             env=self.variables(**variables),
             capture_output=True,
             text=True,

@@ -1,0 +1,1 @@
+"""What an earlier version left goes on under this one."""
