@@ -7,7 +7,7 @@ BIN = $(VENV)/bin
 PIP_INSTALL = $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install install-test test lint fix docs services services-stop clean
+.PHONY: help demo install install-test test lint fix answers docs services services-stop clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1: \2/p' Makefile
@@ -33,6 +33,9 @@ lint: install-test ## check style and types
 fix: install-test ## repair what a machine can repair
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+answers: install-test ## ask end users' questions of manuals that Debian packages, print how many are answered
+	$(BIN)/python -m tests.quality.answers
 
 docs: install-test ## write what the code says into the documentation
 	$(BIN)/python docs/generate.py

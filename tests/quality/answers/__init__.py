@@ -1,0 +1,1 @@
+"""Do shown answers hold what their askers need? `python -m tests.quality.answers` tells."""
