@@ -36,8 +36,8 @@ from indexer import pipeline
 from rag import gate
 from rag.api import open_writer
 from rag.config.settings import Settings
+from rag.diagnostics.benchmark import machine
 from rag.diagnostics.datasets import Question, read_questions
-from rag.diagnostics.machine import machine
 from rag.diagnostics.streaming import Bench, open_bench, unload
 from rag.diagnostics.timings import Timing, spread, summarise, time_question
 from rag.encoders import bundled_encoder

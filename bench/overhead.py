@@ -49,7 +49,7 @@ from rag.config.settings import Settings
 from rag.core.answers import Usage
 from rag.core.deadline import Deadline, bounded
 from rag.core.documents import Chunk, IndexMeta, PageRecord, SearchLegs, Vectors
-from rag.diagnostics.machine import machine
+from rag.diagnostics.benchmark import machine
 from rag.diagnostics.timings import since_ms, spread
 from rag.encoders import bundled_encoder
 from rag.prompt import Prompt, whole_tokens

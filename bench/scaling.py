@@ -24,7 +24,7 @@ from rag.api import index_meta, open_retriever
 from rag.config.settings import Settings
 from rag.core.documents import Chunk, PageRecord
 from rag.core.protocols import Store
-from rag.diagnostics.machine import machine
+from rag.diagnostics.benchmark import machine
 from rag.encoders import bundled_encoder
 from rag.language import analyzer
 from rag.question import read_question

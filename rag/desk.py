@@ -13,6 +13,7 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from uuid import uuid4
 
+from rag.analytics.recorder import CLOSE_S, Question, open_journal
 from rag.api import check_index, open_assistant
 from rag.assistant import Assistant
 from rag.config import SettingsWatch
@@ -22,8 +23,6 @@ from rag.core.answers import AnswerEvent, CompleteEvent
 from rag.core.deadline import bounded
 from rag.core.errors import ConfigError, HelpError, ServiceStopping
 from rag.core.records import Channel
-from rag.journaling import CLOSE_S, open_journal
-from rag.noting import Question
 from rag.outcomes import Outcome, Served, Told
 from rag.places import PageLink, Places
 from rag.stores import open_store, open_turn_store

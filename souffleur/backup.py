@@ -20,6 +20,7 @@ from tempfile import TemporaryDirectory
 
 import numpy
 
+from rag.analytics.recorder import KEY_FILE, make_key
 from rag.cache.keeping import every_entry
 from rag.config.settings import SWITCHES_FILE, Settings
 from rag.core.errors import HelpError, IndexMissing
@@ -27,7 +28,6 @@ from rag.core.invocation import command, index_command
 from rag.core.protocols import AnswerStore, JournalStore, Store
 from rag.core.records import Record
 from rag.encoders import bundled_encoder
-from rag.noting import KEY_FILE, make_key
 from rag.stores import (
     INDEX_FILE,
     JOURNAL_FILE,

@@ -21,7 +21,7 @@ OWNERS = {
     "elasticsearch": ["rag/stores/elasticsearch"],
     "elastic_transport": ["rag/stores/elasticsearch"],
     "ollama": ["rag/generators/ollama", "rag/encoders/remote"],
-    "httpx": ["rag/generators/ollama", "rag/encoders/remote", "rag/diagnostics/doctor/servers"],
+    "httpx": ["rag/generators/ollama", "rag/encoders/remote", "rag/diagnostics/doctor_services"],
     "opentelemetry": ["rag/telemetry"],
     "psutil": ["rag/diagnostics/"],
     "matplotlib": ["rag/diagnostics/plot"],
@@ -64,7 +64,7 @@ ROOMS = {
     "verification": (["rag.checking"], ["core", "language", "extraction", "generation"]),
     "cache": (["rag.cache"], ["core", "language", "question", "encoders"]),
     "analytics": (
-        ["rag.reports", "rag.journaling", "rag.noting"],
+        ["rag.analytics"],
         ["core", "config", "language", "question", "encoders", "stores", "cache"],
     ),
     "answering": (

@@ -17,9 +17,9 @@ from click.testing import CliRunner, Result
 
 from rag.core.errors import ModelUnavailable
 from rag.core.records import Check
-from rag.diagnostics.doctor.check import side_by_side
-from rag.diagnostics.doctor.model import memory_check
-from rag.diagnostics.doctor.servers import OllamaServer
+from rag.diagnostics import side_by_side
+from rag.diagnostics.doctor_model import memory_check
+from rag.diagnostics.doctor_services import OllamaServer
 from souffleur import cli
 from tests.commands import CLI, ROOT, souffleur
 from tests.office import FAST, serving

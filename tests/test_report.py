@@ -17,10 +17,10 @@ import numpy
 import pytest
 
 from indexer.pipeline import run
+from rag.analytics.recorder import journal_key
 from rag.config.settings import Settings
 from rag.core.records import JournalEntry, now
 from rag.encoders import bundled_encoder
-from rag.noting import journal_key
 from rag.stores import open_journal_store, open_store
 from tests.commands import souffleur
 from tests.pages import write_pages

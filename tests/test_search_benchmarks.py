@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from rag import generate_embedding
+from rag.diagnostics.bench_search import ndcg
 from rag.diagnostics.datasets import Question
-from rag.diagnostics.embedding_benchmark import ndcg
 from souffleur import cli
 from tests.pages import write_pages
 

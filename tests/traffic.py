@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from rag.analytics.recorder import question_hash
 from rag.core.records import Feedback, JournalEntry, Record, rounded
-from rag.noting import question_hash
 
 # question -> its page; the pages' own questions are among them
 ANSWERED = {

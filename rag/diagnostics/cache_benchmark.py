@@ -20,8 +20,7 @@ from rag.core.deadline import Deadline
 from rag.core.documents import Chunk, Hit, PageRecord
 from rag.core.errors import HelpError, ModelUnavailable
 from rag.core.protocols import Store
-from rag.diagnostics.sections import OnProgress, Section
-from rag.diagnostics.tables import table
+from rag.diagnostics import BenchmarkSection, OnProgress, table
 from rag.diagnostics.timings import since_ms
 from rag.encoders import bundled_encoder
 from rag.prompt import Draft
@@ -81,7 +80,7 @@ def measure_cache(
     on_progress: OnProgress,
     *,
     entries: int | None = None,
-) -> Section:
+) -> BenchmarkSection:
     """Time hits through the assistant, in a store of its own, and the look-up of a miss.
 
     Raises: HelpError when a question is not answered from the cache.
@@ -104,7 +103,7 @@ def measure_cache(
         figures = asyncio.run(_measured(assistant, flight, questions, count))
         on_progress(entries, entries)
     figures = {"entries": entries, "iterations": count, **figures, "model_calls": model.calls}
-    return Section(figures, _lines(figures))
+    return BenchmarkSection(figures, _lines(figures))
 
 
 async def _measured(

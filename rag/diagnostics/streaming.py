@@ -19,8 +19,7 @@ from rag.core.documents import PageRecord
 from rag.core.errors import ConfigError, DeadlineExceeded, IndexMissing, ModelUnavailable
 from rag.core.invocation import index_command
 from rag.core.protocols import Store
-from rag.diagnostics.sections import OnProgress, Section
-from rag.diagnostics.tables import table
+from rag.diagnostics import BenchmarkSection, OnProgress, table
 from rag.diagnostics.timings import Timing, since_ms, spread, summarise, time_question
 from rag.encoders import bundled_encoder
 from rag.generators import Generator, open_generators
@@ -78,7 +77,7 @@ class Bench:
 
 def measure_streaming(
     settings: Settings, iterations: int | None, on_progress: OnProgress
-) -> Section:
+) -> BenchmarkSection:
     """Ask the pages' own questions with the model cold, then warm; stop some half-way.
 
     Cold: the model was put out of memory before each question, where its server can do that.
@@ -95,7 +94,7 @@ def measure_streaming(
         figures = asyncio.run(_measure(bench, questions, on_progress))
     finally:
         store.close()
-    return Section(figures, _lines(figures))
+    return BenchmarkSection(figures, _lines(figures))
 
 
 def open_bench(settings: Settings, store: Store) -> Bench:

@@ -19,11 +19,11 @@ from fastapi import APIRouter, Body, Depends, Query, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, Field
 
+from rag.analytics.recorder import recorded
 from rag.cache.keeping import TIMEOUT_S, clear, figures
 from rag.core.protocols import AnswerStore
 from rag.core.records import LONGEST_COMMENT, Record, document, now
 from rag.desk import HelpDesk
-from rag.journaling import recorded
 from rag.server.security import admit, require_admin
 from rag.stores import open_answer_store, open_journal_store
 

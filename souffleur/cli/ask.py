@@ -162,7 +162,7 @@ def status(everything: bool, as_json: bool) -> None:
     Nothing is tried out: `doctor` does that. Exit code: 0, or 2 when a setting cannot be read.
     """
     from rag.config.settings import load_settings
-    from rag.diagnostics.doctor.overview import overview
+    from rag.diagnostics.doctor import overview
 
     found = overview(load_settings())
     if as_json:

@@ -22,9 +22,9 @@ from souffleur.cli.output import (
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from rag.analytics.report import Report
     from rag.config.settings import Settings
     from rag.diagnostics.doctor import Diagnosis
-    from rag.reports.report import Report
 
 OWN_QUESTIONS = "-"  # without a file, the pages' own questions
 CLEAR_S = 30.0
@@ -48,7 +48,7 @@ def evaluate(as_json: bool, **asked: Any) -> None:
     """
     from indexer.memory import index_pages
     from rag.config.settings import load_settings
-    from rag.diagnostics import evaluate as instrument
+    from rag.diagnostics import evaluation as instrument
 
     request = instrument.Request(**asked)
     with Progress() as pages, Progress("Questions") as questions:
@@ -122,8 +122,8 @@ def report(
         raise click.UsageError("--before goes with --purge.")
     if purge:
         return _purge_journal(before or 0)
+    from rag.analytics.report import last_days, read_report
     from rag.config.settings import load_settings
-    from rag.reports.report import last_days, read_report
 
     found = read_report(load_settings(), last_days(days))
     if html is not None:
@@ -136,7 +136,7 @@ def report(
 
 
 def _show_report(found: Report, lang: str) -> None:
-    from rag.reports.terminal import lines
+    from rag.analytics.rendering import lines
 
     for line in lines(found, lang):
         title = line.startswith("# ")
@@ -144,8 +144,8 @@ def _show_report(found: Report, lang: str) -> None:
 
 
 def _write_report(path: Path, found: Report, lang: str) -> None:
+    from rag.analytics.rendering import page
     from rag.core.errors import HelpError
-    from rag.reports.page import page
 
     try:
         path.write_text(page(found, lang), encoding="utf-8")
@@ -210,7 +210,7 @@ def _mend(found: Diagnosis, pull: bool) -> bool:
     if found.settings is None or not found.faults:
         click.echo("Nothing here can be mended by a restart.", err=True)
         return False
-    from rag.diagnostics.repair import pull_missing, restart_ollama
+    from rag.diagnostics.ollama_restart import pull_missing, restart_ollama
 
     if found.faults & {"blocked", "stopped"}:
         restart_ollama(found.settings, _say_error)
@@ -231,7 +231,7 @@ def _performance(questions: str, as_json: bool) -> None:
     from pathlib import Path
 
     from rag.config.settings import load_settings
-    from rag.diagnostics.doctor.performance import measure_performance
+    from rag.diagnostics.doctor import measure_performance
 
     path = None if questions == OWN_QUESTIONS else Path(questions)
     with Progress("Questions") as progress:

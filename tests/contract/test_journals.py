@@ -15,12 +15,11 @@ from pathlib import Path
 import orjson
 import pytest
 
+from rag.analytics.recorder import MAX_WAITING, Journal, Question, open_journal, question_hash
 from rag.config.settings import Settings
 from rag.core.answers import Answer, Source, Usage
 from rag.core.protocols import JournalStore
 from rag.core.records import Feedback, JournalEntry, Record, document, now, read_document
-from rag.journaling import MAX_WAITING, Journal, open_journal
-from rag.noting import Question, question_hash
 from rag.stores import JOURNAL_FILE, open_journal_store
 from tests.contract.conftest import TIMEOUT_S
 from tests.scripted import unused_url, wait_until
@@ -296,7 +295,7 @@ def test_a_fork_writes_what_it_notes(tmp_path):
     """Django's servers may load the application before they fork."""
     script = (
         "import os, sys; from pathlib import Path; from rag.config.settings import Settings\n"
-        "from rag.journaling import open_journal\n"
+        "from rag.analytics.recorder import open_journal\n"
         "journal = open_journal(Settings(data_dir=Path(sys.argv[1]), _env_file=None))\n"
         "child = os.fork()\n"
         "journal.feedback(('c' if child else 'b') * 32, True); journal.close(10)\n"

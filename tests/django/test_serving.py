@@ -13,9 +13,9 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from bench.office_server import Machine
+from rag.analytics.recorder import recorded
 from rag.config.settings import Settings
 from rag.core.records import JournalEntry
-from rag.journaling import recorded
 from souffleur.backup import EVER
 from tests import office
 from tests.django.project import asgi

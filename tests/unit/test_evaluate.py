@@ -9,8 +9,7 @@ from click.testing import CliRunner
 from rapidfuzz.distance import OSA
 
 from rag.config.settings import load_settings
-from rag.diagnostics.datasets import Question
-from rag.diagnostics.misspelling import misspelt
+from rag.diagnostics.datasets import Question, misspelt
 from rag.diagnostics.refusals import Verdict, calibration, refusals
 from rag.diagnostics.significance import confidence_intervals, randomisation_test
 from rag.stores import PREFIX, throwaway_store

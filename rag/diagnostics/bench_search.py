@@ -1,4 +1,4 @@
-"""What encoding costs and what it is worth: texts a second by batch size, and how well it finds."""
+"""What encoding and searching cost and are worth: texts a second, times by leg, pages found."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from typing import Any
 
 import numpy
 
-from rag.api import index_meta
+from rag.api import index_meta, open_retriever
 from rag.config.settings import BUNDLED_ENCODER, Settings
 from rag.core.documents import Chunk, Vectors
 from rag.core.errors import ConfigError, HelpError, IndexMissing
 from rag.core.invocation import index_command
 from rag.core.protocols import Encoder, Store
+from rag.diagnostics import BenchmarkSection, OnProgress, table
 from rag.diagnostics.datasets import Question, read_questions
-from rag.diagnostics.sections import OnProgress, Section
-from rag.diagnostics.tables import table
 from rag.diagnostics.timings import since_ms, spread
 from rag.encoders import open_encoder
+from rag.question import read_question
+from rag.retriever import Retriever
 from rag.stores import open_store
 
-ITERATIONS = 10
+ENCODING_ITERATIONS = 10
 BATCHES = (1, 8, 32, 128)
 MOST_TEXTS = 2_000  # chunks that quality is measured on
 TIMEOUT_S = 60.0
@@ -33,11 +34,13 @@ DEPTH = 10
 OWN = " of the pages' own, which are indexed: others are found less well"
 OWN_QUESTIONS = Path("tests/quality/questions.jsonl")
 logger = logging.getLogger(__name__)
+SEARCH_ITERATIONS = 100
+CHUNKS = 20  # at most 2 a page: ten pages
 
 
 def measure_embeddings(
     settings: Settings, iterations: int | None, on_progress: OnProgress
-) -> Section:
+) -> BenchmarkSection:
     """Encode the index's own chunks in batches, with the encoder in force and the bundled one.
 
     nDCG@10 is by cosine alone, over the questions at hand whose pages are indexed: the file of
@@ -48,12 +51,12 @@ def measure_embeddings(
     with closing(open_store(settings)) as store:
         chunks = _chunks(store)
         questions = questions_at_hand(store)
-    count, measured, failures = iterations or ITERATIONS, {}, {}
+    count, measured, failures = iterations or ENCODING_ITERATIONS, {}, {}
     encoders = list(_encoders(settings))
     for name, own in encoders:
         try:
             encoder = open_encoder(own, TIMEOUT_S)
-            measured[name] = _measured(encoder, chunks, questions, count)
+            measured[name] = _measured_encoding(encoder, chunks, questions, count)
         except HelpError as error:
             failures[name] = str(error)
         on_progress(len(measured) + len(failures), len(encoders))
@@ -67,7 +70,7 @@ def measure_embeddings(
         "encoders": measured,
         "failures": failures,
     }
-    return Section(figures, _lines(figures))
+    return BenchmarkSection(figures, _encoding_lines(figures))
 
 
 def questions_at_hand(store: Store) -> list[Question]:
@@ -103,7 +106,7 @@ def _chunks(store: Store) -> list[Chunk]:
     return [found[chunk] for chunk in ids if chunk in found]
 
 
-def _measured(
+def _measured_encoding(
     encoder: Encoder, chunks: Sequence[Chunk], questions: Sequence[Question], count: int
 ) -> dict[str, Any]:
     texts = [chunk.searched for chunk in chunks]
@@ -171,7 +174,7 @@ def _discounted(gains: Sequence[int]) -> float:
     return float(numpy.dot(gains, weights))
 
 
-def _lines(figures: dict[str, Any]) -> list[str]:
+def _encoding_lines(figures: dict[str, Any]) -> list[str]:
     rows = [["encoder", "batch", "p50 ms", "p95 ms", "texts/s"]]
     for found in figures["encoders"].values():
         name = found["encoder"]
@@ -190,3 +193,73 @@ def _lines(figures: dict[str, Any]) -> list[str]:
             f" ({figures['questions']} questions{OWN if figures['own'] else ''})"
         )
     return lines + [f"{name}: {error}" for name, error in figures["failures"].items()]
+
+
+def measure_retrieval(
+    settings: Settings, iterations: int | None, on_progress: OnProgress
+) -> BenchmarkSection:
+    """Search the index for the questions at hand, by both legs as in force and by words alone.
+
+    Raises: IndexMissing, IndexMismatch, SearchUnavailable, EncoderError, ConfigError.
+    """
+    with closing(open_store(settings)) as store:
+        questions = questions_at_hand(store)
+        if not questions:
+            raise IndexMissing(
+                f"Nothing is indexed to be searched. Index your pages: {index_command()}"
+            )
+        asked = list(islice(cycle(questions), iterations or SEARCH_ITERATIONS))
+        ways = _ways(settings)
+        figures: dict[str, Any] = {
+            "iterations": len(asked),
+            "questions": len(questions),
+            "own": all(question.group == OWN for question in questions),
+            "chunks": store.count(),
+            "ways": {},
+        }
+        for done, (name, own) in enumerate(ways.items(), 1):
+            figures["ways"][name] = _measured_search(open_retriever(own, store), asked)
+            on_progress(done, len(ways))
+    return BenchmarkSection(figures, _search_lines(figures))
+
+
+def _ways(settings: Settings) -> dict[str, Settings]:
+    words = settings.model_copy(update={"embeddings_enabled": False})
+    return (
+        {"vectors and words": settings, "words alone": words}
+        if (settings.embeddings_enabled)
+        else {"words alone": words}
+    )
+
+
+def _measured_search(retriever: Retriever, asked: Sequence[Question]) -> dict[str, Any]:
+    start = time.perf_counter()
+    retriever.retrieve(read_question(asked[0].text), CHUNKS, timeout_s=TIMEOUT_S)
+    first_ms = since_ms(start)  # the vectors are read, the encoder loaded
+    times, values = [], []
+    for question in asked:
+        start = time.perf_counter()
+        found = retriever.retrieve(read_question(question.text), CHUNKS, timeout_s=TIMEOUT_S)
+        times.append(since_ms(start))
+        pages = list(dict.fromkeys(hit.chunk.page for hit in found.hits))[:10]
+        values.append(ndcg(pages, question))
+    whole_s = sum(times) / 1000
+    return {
+        "first_ms": first_ms,
+        "question_ms": spread(times),
+        "questions_per_s": round(len(times) / whole_s, 1),
+        "nDCG@10": round(sum(values) / len(values), 4),
+    }
+
+
+def _search_lines(figures: dict[str, Any]) -> list[str]:
+    rows = [["milliseconds", "p50", "p95", "mean", "max", "first", "questions/s", "nDCG@10"]]
+    for name, found in figures["ways"].items():
+        times = [f"{found['question_ms'][n]:.2f}" for n in ("p50", "p95", "mean", "max")]
+        rest = [f"{found['first_ms']:.1f}", f"{found['questions_per_s']:,.0f}"]
+        rows.append([name, *times, *rest, f"{found['nDCG@10']:.4f}"])
+    return [
+        *table(rows),
+        f"{figures['iterations']} searches, one at a time, among {figures['chunks']} chunks;"
+        f" {figures['questions']} questions{OWN if figures['own'] else ''}",
+    ]

@@ -16,10 +16,18 @@ from rag.core.deadline import Deadline
 from rag.core.errors import DeadlineExceeded, ModelUnavailable
 from rag.core.invocation import command
 from rag.core.records import Check
-from rag.diagnostics.doctor import processes
-from rag.diagnostics.doctor.check import Finding
-from rag.diagnostics.doctor.servers import OllamaServer, named
-from rag.diagnostics.doctor.site import megabytes
+from rag.diagnostics import Finding
+from rag.diagnostics.doctor_services import (
+    OllamaServer,
+    activity,
+    free_bytes,
+    is_installed,
+    is_local,
+    listener,
+    named,
+    ollama_ports,
+)
+from rag.diagnostics.doctor_site import megabytes
 from rag.generators import Generator, open_generators
 from rag.generators.ollama import OllamaGenerator
 from rag.prompt import CHAT_TOKENS, MARK, RULES, Prompt, estimate_tokens, whole_tokens
@@ -62,7 +70,7 @@ def ollama_check(server: OllamaServer) -> Finding:
         return Finding("ollama", True, api.detail)
     if api.state == "wrong":
         return Finding("ollama", False, api.detail, "correct OLLAMA_URL")
-    if not processes.is_local(server.host):
+    if not is_local(server.host):
         cure = f"start Ollama on {server.host}, or correct OLLAMA_URL"
         return Finding("ollama", False, api.detail, cure)
     if api.state == "blocked":
@@ -71,11 +79,11 @@ def ollama_check(server: OllamaServer) -> Finding:
 
 
 def _stopped_check(detail: str) -> Finding:
-    others = processes.ollama_ports()
+    others = ollama_ports()
     if others:
         cure = f"correct OLLAMA_URL: an Ollama listens at port {', '.join(map(str, others))}"
         return Finding("ollama", False, detail, cure)
-    if not processes.is_installed():
+    if not is_installed():
         cure = "install it: https://ollama.com/download, or set HELP_DEGRADED_MODE=true"
         return Finding("ollama", False, f"{detail}, and Ollama is not installed", cure)
     cure = f"ollama serve, or: {_fix()}"
@@ -118,7 +126,7 @@ def _served_checks(
     name = named(generator.name, there)
     if name is None:
         return
-    yield memory_check(there[name], before.get(name), processes.is_local(server.host))
+    yield memory_check(there[name], before.get(name), is_local(server.host))
     yield from _generation_checks(settings, generator, server, is_loaded=name in before)
 
 
@@ -128,7 +136,7 @@ def memory_check(size: int, loaded: int | None, local: bool) -> Check:
         return Check("memory", True, f"the model is loaded, in {megabytes(loaded or size)}")
     if not local:
         return Check("memory", True, f"the model has {megabytes(size)}; its memory is not seen")
-    free = processes.free_bytes()
+    free = free_bytes()
     detail = f"the model has {megabytes(size)}, {megabytes(free)} are free"
     cure = "end other programs, or choose a smaller model, for example: HELP_MODEL=gemma3:1b"
     return Check("memory", free > size, detail, "" if free > size else cure)
@@ -166,9 +174,9 @@ def _silent_check(name: str, server: OllamaServer | None, is_loaded: bool, limit
     silent = f"{name} did not write a token within {limit_s:g} s"
     if server is None:
         return Check("generation", False, silent, "look at the state of the model's server")
-    local = processes.is_local(server.host)
-    process = processes.listener(server.port) if local else None
-    doing = processes.activity(process) if process is not None else "unseen"
+    local = is_local(server.host)
+    process = listener(server.port) if local else None
+    doing = activity(process) if process is not None else "unseen"
     if doing == "busy" and not is_loaded:
         cure = f"wait, then run: {command('doctor')}; if it never ends, choose a smaller HELP_MODEL"
         return Check("generation", False, f"{silent}: the model is being loaded", cure)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,16 +14,132 @@ from rag.core.documents import Page
 from rag.core.errors import ConfigError, DatasetError, IndexMissing
 from rag.core.invocation import index_command
 from rag.core.protocols import Encoder, Store
-from rag.diagnostics import report
-from rag.diagnostics.datasets import Question, read_beir, read_questions
+from rag.diagnostics import table as aligned
+from rag.diagnostics.datasets import Question, misspelt, read_beir, read_questions
 from rag.diagnostics.measures import CHUNKS, MEASURES, OWN_MEASURES, ask_all, summarise
-from rag.diagnostics.misspelling import misspelt
-from rag.diagnostics.significance import compare
+from rag.diagnostics.significance import CONFIDENCE, LEVEL, Difference, compare
 from rag.encoders import open_encoder
 from rag.stores import open_store, throwaway_store
 
+DEFAULT_MEASURE = "Success@1"
+SHOWN_LEFT_OUT = 5
+NOTHING = "-"
 OWN_QUESTIONS = Path("tests/quality/questions.jsonl")
 OnProgress = Callable[[int, int], None]
+
+
+def read_thresholds(texts: Sequence[str], names: Sequence[str]) -> dict[str, float]:
+    """Read ``0.8`` (of Success@1) and ``nDCG@10=0.7``.
+
+    Raises: ConfigError when a measure is unknown or a threshold is no number in [0, 1].
+    """
+    thresholds: dict[str, float] = {}
+    for text in texts:
+        name, _, number = text.rpartition("=")
+        name = name.strip() or DEFAULT_MEASURE
+        try:
+            value = float(number)
+        except ValueError:
+            value = -1.0
+        if name not in names or not 0 <= value <= 1:
+            raise ConfigError(
+                f"--fail-below {text}: give a number from 0 to 1, or MEASURE=NUMBER with one of"
+                f" {', '.join(names)}."
+            )
+        thresholds[name] = value
+    return thresholds
+
+
+def failures(report: Mapping[str, Any], thresholds: Mapping[str, float]) -> list[str]:
+    """Return a line for each figure that is below its threshold."""
+    return [
+        f"{name} is {report[name]:.4f}, below {least:g}."
+        for name, least in thresholds.items()
+        if report[name] < least
+    ]
+
+
+def report_lines(report: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+    """Return the figures as aligned tables: all, by leg, by group, then the gate's."""
+    header = ["", "queries", *names]
+    rows = [["fused", *_cells(report, names)], ["", "", *_intervals(report, names)]]
+    rows += [[leg, *_cells(found, names)] for leg, found in report["legs"].items()]
+    lines = [*aligned([header, *rows]), f"(brackets: {CONFIDENCE:.0%} confidence intervals)"]
+    if len(report["groups"]) > 1:
+        groups = [[name, *_cells(found, names)] for name, found in report["groups"].items()]
+        lines += ["", *aligned([["group", *header[1:]], *groups])]
+    settings, ms = report["settings"], report["question_ms"]
+    return [
+        *lines,
+        "",
+        *_gate_lines(report),
+        "",
+        f"{settings['pages']} pages, {report['chunks']} chunks in {settings['store']}, encoder"
+        f" {settings['encoder'] or 'none'}: {report['seconds']:.1f} s;"
+        f" a question {ms['median']:.1f} ms (95th percentile {ms['p95']:.1f} ms)",
+    ]
+
+
+def left_out_line(left_out: Sequence[str]) -> str:
+    """Return what to say of queries that nobody judged and that are not asked."""
+    return f"Warning: left out, without a judgement: {_unjudged(left_out)}"
+
+
+def unjudged_line(folder: Path, left_out: Sequence[str]) -> str:
+    """Return why a folder with such queries is refused, and the cure."""
+    return (
+        f"{folder}: {len(left_out)} without a judgement in qrels/test.tsv: {_unjudged(left_out)}."
+        " Judge them, or leave them out with --allow-unjudged."
+    )
+
+
+def _unjudged(left_out: Sequence[str]) -> str:
+    names = ", ".join(left_out[:SHOWN_LEFT_OUT]) + (", …" if left_out[SHOWN_LEFT_OUT:] else "")
+    return f"{'query' if len(left_out) == 1 else 'queries'} {names}"
+
+
+def comparison_lines(compared: Mapping[str, Any]) -> list[str]:
+    """Return each measure's difference between two runs, and whether chance explains it."""
+    rows = [["", "A", "B", "B - A", "p", f"significant at {LEVEL:.0%}"]]
+    for name, found in compared["measures"].items():
+        rows.append([name, *_difference_cells(found)])
+    return [*aligned(rows), f"{compared['queries']} queries, paired randomisation test"]
+
+
+def _difference_cells(found: Difference) -> list[str]:
+    means = [f"{found.a:.4f}", f"{found.b:.4f}", f"{found.difference:+.4f}"]
+    return [*means, f"{found.p:.4f}", "yes" if found.significant else "no"]
+
+
+def _gate_lines(report: Mapping[str, Any]) -> Iterator[str]:
+    gate = report["gate"]
+    wrongly = gate["wrongly_refused"]
+    yield f"Evidence gate: {wrongly} of {report['queries']} questions with an answer are refused"
+    rows = [["refusals", "precision", "recall"]]
+    for name, found in report["groups"].items():
+        if "refusal_recall" in found:
+            figures = found["refusal_precision"], found["refusal_recall"]
+            rows.append([name, *map(_number, figures)])
+    if len(rows) > 1:
+        yield from aligned(rows)
+    yield f"Expected calibration error {gate['calibration_error']:.4f}"
+    table = [["probability", "queries", "foretold", "right"]]
+    for row in gate["reliability"]:
+        span = f"{row['from']:.1f} to {row['to']:.1f}"
+        table.append([span, str(row["queries"]), _number(row["foretold"]), _number(row["right"])])
+    yield from aligned(table)
+
+
+def _cells(found: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+    return [str(found.get("queries", NOTHING)), *(_number(found.get(name)) for name in names)]
+
+
+def _intervals(found: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+    return ["[{:.3f} {:.3f}]".format(*found["intervals"][name]) for name in names]
+
+
+def _number(value: float | None) -> str:
+    return NOTHING if value is None else f"{value:.4f}"
 
 
 class IndexPages(Protocol):
@@ -84,9 +200,9 @@ def evaluate(
         if request.fail_below:
             raise ConfigError("--fail-below is for a measurement: it cannot go with --compare.")
         compared = compare(*request.compare)
-        return Evaluation(compared, report.comparison_lines(compared))
+        return Evaluation(compared, comparison_lines(compared))
     names = MEASURES if request.beir else OWN_MEASURES
-    thresholds = report.read_thresholds(request.fail_below, names)
+    thresholds = read_thresholds(request.fail_below, names)
     start = time.monotonic()
     if request.beir:
         figures = _evaluate_folder(request.beir, request, settings, index_pages, bars or Bars())
@@ -96,9 +212,9 @@ def evaluate(
     left_out = figures["left_out"]
     return Evaluation(
         figures,
-        report.report_lines(figures, names),
-        (report.left_out_line(left_out),) if left_out else (),
-        tuple(report.failures(figures, thresholds)),
+        report_lines(figures, names),
+        (left_out_line(left_out),) if left_out else (),
+        tuple(failures(figures, thresholds)),
     )
 
 
@@ -108,7 +224,7 @@ def _evaluate_folder(
     """Index the folder's pages apart, and ask its queries."""
     dataset = read_beir(folder)
     if dataset.left_out and not request.allow_unjudged:
-        raise DatasetError(report.unjudged_line(folder, dataset.left_out))
+        raise DatasetError(unjudged_line(folder, dataset.left_out))
     encoder = open_encoder(settings)
     with throwaway_store(settings) as store:
         index_pages(dataset.pages, store, encoder, on_progress=bars.pages)

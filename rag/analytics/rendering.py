@@ -1,14 +1,19 @@
-"""A report as one page of HTML: its style and its charts lie in it, it asks for nothing else."""
+"""A report for a terminal, as lines, and for a browser, as one page without scripts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from html import escape
+from itertools import zip_longest
 
+from rag.analytics.report import Bar, Report, ReportSection, Table, period_line, sections
 from rag.language.messages import report_word
-from rag.reports.report import Report
-from rag.reports.sections import Bar, Section, Table, period_line, sections
 
+WIDTH = 100
+BAR = 40
+MOST_ROWS = 15
+WIDEST_CELL = 60
+MOST_LINES = 8  # of a cell; the page shows all
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --soft: #57606a; --paper: #fff;
@@ -44,6 +49,72 @@ svg { display: block; width: 100%; height: .9rem; }
 """
 
 
+def lines(report: Report, lang: str) -> Iterator[str]:
+    """Yield the report's lines; a line that begins with ``#`` is a title."""
+    yield f"# {report_word('report', lang)}"
+    yield period_line(report, lang)
+    for section in sections(report, lang):
+        yield ""
+        yield f"# {section.title}"
+        yield from _section_lines(section, lang)
+
+
+def _section_lines(section: ReportSection, lang: str) -> Iterator[str]:
+    if section.intro:
+        yield from _wrapped(section.intro, WIDTH)
+    width = max((len(name) for name, _ in section.facts), default=0)
+    for name, value in section.facts:
+        yield f"  {name:<{width}}  {value}"
+    yield from _bar_lines(section.bars)
+    if section.table:
+        yield from _table_lines(section.table, lang)
+
+
+def _bar_lines(bars: Sequence[Bar]) -> Iterator[str]:
+    most = max((bar.value for bar in bars), default=0)
+    label = max((len(bar.label) for bar in bars), default=0)
+    for bar in bars:
+        length = -(-bar.value * BAR // most) if most else 0
+        part = -(-bar.part * BAR // most) if most else 0
+        drawn = "█" * (length - part) + "░" * part
+        yield f"  {bar.label:<{label}}  {drawn:<{BAR}}  {bar.said}"
+
+
+def _table_lines(table: Table, lang: str) -> Iterator[str]:
+    rows = [[_cell(cell, lang) for cell in row] for row in table.rows[:MOST_ROWS]]
+    widths = [
+        max(len(header), *(len(line) for row in rows for line in row[column]))
+        for column, header in enumerate(table.headers)
+    ]
+    yield _row_line(table.headers, widths, table.numeric)
+    for row in rows:
+        for cells in zip_longest(*row, fillvalue=""):
+            yield _row_line(cells, widths, table.numeric)
+    if len(table.rows) > MOST_ROWS:
+        yield f"  {report_word('more', lang, count=len(table.rows) - MOST_ROWS)}"
+
+
+def _row_line(cells: Sequence[str], widths: Sequence[int], numeric: Sequence[int]) -> str:
+    aligned = (
+        f"{cell:>{width}}" if column in numeric else f"{cell:<{width}}"
+        for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    )
+    return f"  {'  '.join(aligned)}".rstrip()
+
+
+def _cell(text: str, lang: str) -> list[str]:
+    said = text.split("\n")
+    found = [line for one in said[:MOST_LINES] for line in _wrapped(one, WIDEST_CELL)]
+    more = len(said) - MOST_LINES
+    return [*found, report_word("more", lang, count=more)] if more > 0 else found
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    import textwrap
+
+    return textwrap.wrap(text, width) or [""]
+
+
 def page(report: Report, lang: str) -> str:
     """Return the whole page."""
     title = report_word("report", lang)
@@ -55,13 +126,13 @@ def page(report: Report, lang: str) -> str:
         '<meta name="robots" content="noindex"><meta name="referrer" content="no-referrer">',
         f"<title>{escape(title)}</title><style>{STYLE}</style></head><body><main>",
         f"<h1>{escape(title)}</h1><p>{escape(period_line(report, lang))}</p>",
-        *(part for section in sections(report, lang) for part in _section(section)),
+        *(part for section in sections(report, lang) for part in _section_html(section)),
         "</main></body></html>",
     ]
     return "\n".join(parts) + "\n"
 
 
-def _section(section: Section) -> Iterator[str]:
+def _section_html(section: ReportSection) -> Iterator[str]:
     yield f"<section><h2>{escape(section.title)}</h2>"
     if section.intro:
         yield f"<p>{escape(section.intro)}</p>"
@@ -72,13 +143,13 @@ def _section(section: Section) -> Iterator[str]:
         )
         yield f"<dl>{''.join(facts)}</dl>"
     if section.bars:
-        yield from _bars(section.bars)
+        yield from _bars_html(section.bars)
     if section.table:
-        yield from _table(section.table)
+        yield from _table_html(section.table)
     yield "</section>"
 
 
-def _bars(bars: Sequence[Bar]) -> Iterator[str]:
+def _bars_html(bars: Sequence[Bar]) -> Iterator[str]:
     most = max(bar.value for bar in bars) or 1
     yield '<div class="wide" tabindex="0"><table class="bars">'
     for bar in bars:
@@ -99,15 +170,15 @@ def _drawn(bar: Bar, most: int) -> str:
     )
 
 
-def _table(table: Table) -> Iterator[str]:
-    head = _row(table.headers, "th", table)
+def _table_html(table: Table) -> Iterator[str]:
+    head = _row_html(table.headers, "th", table)
     yield f'<div class="wide" tabindex="0"><table><thead>{head}</thead><tbody>'
     for cells in table.rows:
-        yield _row(cells, "td", table)
+        yield _row_html(cells, "td", table)
     yield "</tbody></table></div>"
 
 
-def _row(cells: Sequence[str], tag: str, table: Table) -> str:
+def _row_html(cells: Sequence[str], tag: str, table: Table) -> str:
     scope = ' scope="col"' if tag == "th" else ""
     made = []
     for column, cell in enumerate(cells):

@@ -1,28 +1,53 @@
-"""What runs Ollama on this machine, and how that is told to stop and start it."""
+"""`doctor --fix`: an Ollama that hangs is stopped, started again and asked for a token."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from psutil import Process
 
-from rag.core.errors import HelpError
-from rag.diagnostics.doctor import processes
-from rag.diagnostics.doctor.servers import OllamaServer
+from rag.config.settings import Settings
+from rag.core.deadline import Deadline
+from rag.core.errors import DeadlineExceeded, HelpError, ModelUnavailable
+from rag.diagnostics import OnProgress
+from rag.diagnostics.doctor_model import missing_models
+from rag.diagnostics.doctor_services import (
+    OllamaServer,
+    as_run,
+    end_process,
+    family,
+    is_local,
+    is_ollama,
+    kill_process,
+    listener,
+    name_of,
+    parent_of,
+    program_of,
+    wait_gone,
+    windows_service,
+)
+from rag.generators import open_generators
+from rag.prompt import MARK, RULES, Prompt
 
 COMMAND_S = 4.0  # a manager waits longer for a server that hangs: its process is killed then
 LOG = "ollama.log"
 CONTAINERS = re.compile(r"docker|containerd|kubepods|libpod|lxc")
 UNIT = re.compile(r"/([^/\n]+\.service)\s*$", re.MULTILINE)
+PAUSE_S = 5.0  # between stop and start, as long as a server may take to let go of its memory
+STARTING_S = 10.0
+WARMING_S = 60.0
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +66,8 @@ class Manager:
 
 def manager_of(process: Process, data_dir: Path) -> Manager:
     """Return what runs a server. Raises: HelpError when it is not ours to stop."""
-    if not processes.is_ollama(process):
-        name = processes.name_of(process)
+    if not is_ollama(process):
+        name = name_of(process)
         hint = " Restart its container: docker restart ollama." if "docker" in name else ""
         raise HelpError(
             f"The port of OLLAMA_URL is held by {name} (pid {process.pid}), which is no Ollama:"
@@ -84,7 +109,7 @@ def _on_linux(process: Process) -> Manager | None:
 
 
 def _on_macos(process: Process) -> Manager | None:
-    if ".app/" in processes.program_of(process):
+    if ".app/" in program_of(process):
         return _mac_app()
     listed = _said("brew", "services", "list")
     if re.search(r"^ollama\s+(started|error)", listed, re.MULTILINE):
@@ -93,19 +118,19 @@ def _on_macos(process: Process) -> Manager | None:
 
 
 def _on_windows(process: Process) -> Manager | None:
-    service = processes.windows_service(process.pid)
+    service = windows_service(process.pid)
     if service:
         return _commanded(("sc.exe",), service, order="verb first")
-    parent = processes.parent_of(process)
-    if parent is None or processes.name_of(parent).casefold() != "ollama app.exe":
+    parent = parent_of(process)
+    if parent is None or name_of(parent).casefold() != "ollama app.exe":
         return None
-    program, environment = processes.program_of(parent), dict(os.environ)
+    program, environment = program_of(parent), dict(os.environ)
     log = Path(environment.get("LOCALAPPDATA", "."), "Ollama", "server.log")
     # the app starts a new server when its own one is gone: it is ended first
     return Manager(
         f"end {program}",
         program,
-        lambda: processes.end([parent, *processes.family(process)]),
+        lambda: end_process([parent, *family(process)]),
         partial(_spawn, [program], environment, Path(program).parent, log.with_name(LOG)),
         str(log),
     )
@@ -113,7 +138,7 @@ def _on_windows(process: Process) -> Manager | None:
 
 def _plain(process: Process, data_dir: Path) -> Manager:
     """Return how a process that nobody manages is ended and run again, as it was run."""
-    known = processes.as_run(process)
+    known = as_run(process)
     if known is None:
         raise HelpError(
             f"Ollama (pid {process.pid}) is another user's: run `doctor --fix` as that user, or"
@@ -124,7 +149,7 @@ def _plain(process: Process, data_dir: Path) -> Manager:
     return Manager(
         f"end process {process.pid}",
         " ".join(command),
-        lambda: processes.end([process]),
+        lambda: end_process([process]),
         partial(_spawn, command, environment, Path(folder), log),
         str(log),
     )
@@ -220,3 +245,78 @@ def _read(path: str) -> str:
     with suppress(OSError):
         return Path(path).read_text("utf-8")
     return ""
+
+
+def restart_ollama(settings: Settings, say: Say) -> None:
+    """Restart the Ollama of this machine by whatever runs it, then warm the model.
+
+    Raises: HelpError, naming the command to give by hand, when that is not possible or not ours
+    to do: another machine's server, another program, another user's process.
+    """
+    server = OllamaServer(settings.ollama_url)
+    if not is_local(server.host):
+        raise HelpError(f"Ollama runs on {server.host}: restart it there.")
+    process = listener(server.port)
+    if process is None:
+        manager = manager_to_start(server, settings.data_dir)
+        say(f"nothing listens at {server.where}")
+    else:
+        manager = manager_of(process, settings.data_dir)
+        _stop(manager, process, say)
+    say(f"start: {manager.starting}")
+    manager.start()
+    _wait_for(server, manager)
+    models = server.models()
+    say(f"{server.where} answers; models: {', '.join(sorted(models)) or 'none'}")
+    if not missing_models(settings, models):
+        _warm(settings, say)
+
+
+def pull_missing(settings: Settings, say: Say, on_progress: OnProgress) -> None:
+    """Fetch the models that the settings name and Ollama lacks. Raises: ModelUnavailable."""
+    server = OllamaServer(settings.ollama_url)
+    for name in missing_models(settings, server.models()):
+        say(f"pull {name}, which may take minutes")
+        for done, total in server.pull(name):
+            on_progress(done, total)
+        say(f"{name} is there")
+
+
+def _stop(manager: Manager, process: Process, say: Say) -> None:
+    say(f"stop: {manager.stopping}")
+    end = time.monotonic() + PAUSE_S
+    members = family(process)
+    manager.stop()
+    left = wait_gone(members, end - time.monotonic())
+    if left:
+        say("it does not end by itself: it is killed")
+        kill_process(left)
+    time.sleep(max(0.0, end - time.monotonic()))
+
+
+def _wait_for(server: OllamaServer, manager: Manager) -> None:
+    end = time.monotonic() + STARTING_S
+    while server.api().state != "up":
+        if time.monotonic() > end:
+            raise HelpError(
+                f"Ollama does not answer at {server.where} within {STARTING_S:g} s after its"
+                f" start. See what it says: {manager.log}"
+            )
+        time.sleep(0.1)
+
+
+def _warm(settings: Settings, say: Say) -> None:
+    start = time.monotonic()
+    try:
+        asyncio.run(_one_token(settings))
+    except (DeadlineExceeded, ModelUnavailable) as error:
+        raise HelpError(f"Ollama was restarted, but generates nothing: {error}") from None
+    say(f"{settings.model} writes again after {time.monotonic() - start:.1f} s")
+
+
+async def _one_token(settings: Settings) -> None:
+    generator = open_generators(settings)[0]
+    prompt = Prompt(RULES, MARK, (), answer_tokens=1)
+    async with aclosing(generator.stream(prompt, Deadline(WARMING_S))) as pieces:
+        async for _ in pieces:
+            pass
