@@ -15,16 +15,16 @@ from rag.checking.support import Support, support
 from rag.checking.table import Table
 from rag.checking.tidy import bare, cited, clean, without_citations
 from rag.core.documents import Hit
+from rag.language import profiles
 from rag.language.analyzer import STOP_WORDS, fold
-from rag.prompt import REFUSAL, ROLE_TOKEN
+from rag.prompt import ROLE_TOKEN
 
-REFUSAL_ENGLISH = "The help does not say."
 LANGUAGE_SENTENCES = 2  # the first ones tell in which language an answer is
 LANGUAGE_WORDS = 8
 CERTAIN = 3  # words of the other language's own
 OWN = {"fr": STOP_WORDS["fr"] - STOP_WORDS["en"], "en": STOP_WORDS["en"] - STOP_WORDS["fr"]}
 LETTERS = re.compile(r"[^\W\d_]+")
-_STEP = r"(?:étape|etape|step)\s+\d{1,3}"
+_STEP = rf"(?:{profiles.alternatives('sentences.step')})\s+\d{{1,3}}"
 MARKER = re.compile(
     rf"^(?:(?:[*_]{{0,3}}(?:\d{{1,3}}[.)]|{_STEP}\s*[.):–-])[*_]{{0,3}}"
     rf"|[*_]{{1,3}}{_STEP}[*_]{{1,3}}\s*[.):–-]|[-*•–+>]|#{{1,6}})\s+)+",
@@ -32,19 +32,12 @@ MARKER = re.compile(
 )
 STARTS = re.compile(r"assistant|start|begin|^<s>$", re.IGNORECASE)  # tokens before an answer
 RULE = re.compile(r"[-|:=*_`# ]{3,}")  # between a table's header and its rows, around code
-APOLOGY = re.compile(
-    r"(?:je suis |nous sommes )?(?:désolée?s?|navrée?s?)|malheureusement|"
-    r"(?:i['’]?m |i am )?(?:very )?sorry|unfortunately|i apologi[sz]e",
-    re.IGNORECASE,
-)
-_ABOUT = (
-    r"(?:l['’]aide|(?:les|ces) (?:passages?|pages?)|la documentation"
-    r"|the (?:help|passages?|pages?|documentation))"
+APOLOGY = re.compile(profiles.alternatives("verification.apology"), re.IGNORECASE)
+_PAGES, _DENIES, _SAYS = (
+    profiles.alternatives(f"verification.{name}") for name in ("pages", "denies", "says")
 )
 NOT_SAID = re.compile(
-    rf"{_ABOUT}\b[^.;:]{{0,40}}?(?:\bne\b|\bn['’]|\bnot\b|n['’]t\b)[^.;:]{{0,30}}?"
-    r"\b(?:di[st]|précis|mentionn|indiqu|répond|contien|say|mention|specif|state|answer|contain)",
-    re.IGNORECASE,
+    rf"(?:{_PAGES})\b[^.;:]{{0,40}}?(?:{_DENIES})[^.;:]{{0,30}}?\b(?:{_SAYS})", re.IGNORECASE
 )
 SENTENCE = re.compile(r"(?<=[.!?…])\s+|\n+")
 
@@ -188,4 +181,4 @@ def _bare(text: str) -> str:
     return re.sub(r"\W+", " ", text).strip().casefold()
 
 
-REFUSALS = frozenset({_bare(REFUSAL), _bare(REFUSAL_ENGLISH)})
+REFUSALS = frozenset(_bare(one.text("verification.refusal")) for one in profiles.every())

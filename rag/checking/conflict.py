@@ -12,9 +12,9 @@ import numpy
 from rag.checking import facts
 from rag.checking.claim import Claim
 from rag.checking.evidence import Evidence
-from rag.checking.opposites import Clause, against, contradicts
 from rag.checking.passages import PassageFacts, Unit, flat
 from rag.core.documents import Vectors
+from rag.language.lexicon import Clause, against, contradicts
 
 NEAR = 0.9  # of the best sentence's share of the words: what a number may stand in
 AROUND = 0.5  # what the sentence's other clauses count when a clause is looked up

@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator
 
 from rag.checking.tidy import CITATION
-from rag.extraction.sentences import ABBREVIATED
+from rag.language import profiles
+from rag.language.sentences import ABBREVIATED
 
 LONGEST = 400  # characters of a line without an end; a longer word is left out
 SLICE = 1024
@@ -20,9 +21,13 @@ WHOLE = re.compile(r"(?<!\d)[.!?…][»\"”’)\]*_]*$")  # « 3. » may go on:
 SPACE = re.compile(r"\s*")
 LONG_SPACE = re.compile(r"\s{64,}")
 MARKER_END = re.compile(
-    r"^(?:[-*•–+>]\s+|#+\s+)*[*_]{0,3}(?:(?:étape|step)\s+)?(?:\d{1,3}|[a-z])\.[*_]{0,3}$", re.I
+    rf"^(?:[-*•–+>]\s+|#+\s+)*[*_]{{0,3}}(?:(?:{profiles.alternatives('sentences.step')})\s+)?"
+    r"(?:\d{1,3}|[a-z])\.[*_]{0,3}$",
+    re.IGNORECASE,
 )
-ALSO_ABBREVIATED = re.compile(r"\b(?:etc|i\.e|e\.g|p\. ?ex|c\.-à-d|env|approx|resp)\.\s*$", re.I)
+ALSO_ABBREVIATED = re.compile(
+    rf"\b(?:{profiles.alternatives('sentences.written_abbreviations')})\.\s*$", re.IGNORECASE
+)
 CITATION_START = re.compile(r"\[|【|\((?=$|p|v|c|s|l|t)", re.IGNORECASE)
 CITATION_PART = re.compile(r"[\[【(][\s\w^,;&†.–-]*$")
 

@@ -7,7 +7,13 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
 
+from rag.language import profiles
 from rag.language.analyzer import APOSTROPHES, STOP_WORDS, fold, words
+
+
+def _any(name: str) -> str:
+    return profiles.alternatives(f"verification.{name}")
+
 
 NUMBER = re.compile(r"\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?!\d)|\d+(?:[.,]\d+)?")
 MEASURE = re.compile(rf"({NUMBER.pattern})\s?([%€$£]|[^\W\d_]+)")
@@ -23,65 +29,37 @@ CAPITAL = re.compile(r"(?<![\w'’.-])(?:[ldnsLDNS]['’]|[Qq]u['’])?([A-ZÀ-�
 OPENS = re.compile(r"(?:^|[.!?…:]\s+|\n|^\s*(?:\d{1,3}[.)]|[-*•–+])\s+)[\s>#*_«“\"(]*$")
 # what somebody is told to click is a name of the screen, letter by letter
 PRESSED = re.compile(
-    r"\b(?i:cliqu|touch|appuy|press|click|tap|hit)\w*(?:\s+(?:ensuite|alors|enfin|puis|then))?"
-    r"(?:\s+(?:sur|on))?(?:\s+(?:le bouton|l['’]onglet|le menu|the|button))*\s+[«\"“*`\s]*"
+    rf"\b(?i:{_any('pressed')})\w*(?:\s+(?:{_any('pressed_then')}))?"
+    rf"(?:\s+(?:{_any('pressed_on')}))?(?:\s+(?:{_any('pressed_things')}))*\s+[«\"“*`\s]*"
     r"([A-ZÀ-ÖØ-Þ][\w'’-]*(?:\s+[\w'’-]+)?)"
 )
 DIGIT = re.compile(r"\d")  # found in a moment: what holds none needs no longer look
 SIGN = re.compile(r"[>→▸›]")
 STEP = re.compile(r"([^\W_]+)[\s*»\"”]*(?:>|→|▸|›)[\s*«\"“]*([^\W_]+)")
-CLAUSE_END = re.compile(r"[;:!?…()|]\s*|[.,](?=\s|$)\s*|\s+(?=(?:mais|but)\b)|\n")
+CLAUSE_END = re.compile(rf"[;:!?…()|]\s*|[.,](?=\s|$)\s*|\s+(?=(?:{_any('but')})\b)|\n")
 # « cliquez sur Valider pour … »: the name has ended
-AFTER_NAME = frozenset(
-    "et ou puis pour afin en dans sur a au aux de du des depuis lors quand si apres avant qui que "
-    "and or then to in on at from for of next so when if after before which that button".split()
-)
+AFTER_NAME = profiles.union("verification.after_name")
 ARTICLE = re.compile(r"\b([ld])['’]", re.IGNORECASE)
-DETERMINERS = frozenset(
-    "le la les un une des du de au aux ce cet cette ces votre vos son sa ses leur leurs notre nos "
-    "chaque the a an your its their this these each".split()
-)
-CARDINALS = {
-    "deux trois quatre cinq six sept huit dix onze douze quinze vingt trente quarante cinquante "
-    "soixante cent mille": "2 3 4 5 6 7 8 10 11 12 15 20 30 40 50 60 100 1000",
-    "two three four five six seven eight nine ten eleven twelve fifteen twenty thirty forty fifty "
-    "sixty hundred thousand": "2 3 4 5 6 7 8 9 10 11 12 15 20 30 40 50 60 100 1000",
-}
-NUMBER_WORDS = {
-    name: value
-    for names_, values in CARDINALS.items()
-    for name, value in zip(names_.split(), values.split(), strict=True)
-}
-# English writes these with a capital though they name nothing on a screen
+DETERMINERS = profiles.union("verification.determiners")
+NUMBER_WORDS = profiles.merged("numbers.cardinals")
+# a language that writes months and days with a capital says so; they name nothing on a screen
 CALENDAR = frozenset(
-    "i january february march april may june july august september october november december "
-    "monday tuesday wednesday thursday friday saturday sunday english french".split()
+    fold(word)
+    for one in profiles.every()
+    if one.words("dates.capitals")
+    for name in ("capitals", "months", "days")
+    for word in one.words(f"dates.{name}")
 )
 # words that tell nothing of the product: wish, need, ability, what leads from a step to the next
-FILLER = frozenset(
-    "pouvoir peuvent pouvez puissiez pourrez pourra pourront devoir doit devez doivent devra "
-    "devrez devriez pourriez falloir faudra voulez vouloir souhaitez souhaiter besoin necessaire "
-    "allez aller va vais fois ensuite enfin alors ainsi voici voila etape etapes suivre suivez "
-    "suivantes suivante suivant suivants procedez proceder procedure maniere facon pensez "
-    "attention aussi egalement simplement directement afin dessous dessus puisque car lorsque "
-    "ici bien tres cas effet permet permettre permettent concerne concernant plutot selon bonjour "
-    "tard tot faite faites faits faisant etait etant ayant soient serait avait avoir "
-    "bref resume resumant premierement deuxiemement "
-    "necessary need needs needed want wants must may might shall also here below above once using "
-    "order follow following steps step first next finally please just simply make sure note "
-    "them than through longer only any some hello able let".split()
-)
-STOPS = STOP_WORDS["fr"] | STOP_WORDS["en"]
+FILLER = profiles.union("verification.filler")
+STOPS = frozenset().union(*STOP_WORDS.values())
 ENGLISH_NOT = re.compile(r"n['’]t\b")
 FRENCH_NOT = re.compile(r"\bn['’]", re.IGNORECASE)
 CUT_NOT = re.compile(r"[nN]['’]")  # one of both, or less
 ONLY = re.compile(r"\bque\b|\bqu['’]", re.IGNORECASE)
 REACH = 6  # words between « ne » and its « pas »
-PAIRED = frozenset({"pas", "plus"})  # closes a negation that « ne » has opened
-NEGATORS = frozenset(
-    "ne not cannot never no nothing without unable impossible pas jamais aucun aucune rien ni "
-    "sans interdit interdite inutile non nor forbidden hors".split()
-)
+PAIRED = profiles.union("polarity.paired")  # closes a negation that « ne » has opened
+NEGATORS = profiles.union("polarity.negators")
 DENYING = NEGATORS | PAIRED
 MEASURE_LETTERS = 4  # of what is counted: « bout » for « bouteilles »
 TEXTS_KEPT = 500  # sentences and clauses, each asked about several times in a row

@@ -12,11 +12,11 @@ import numpy
 from numpy.typing import NDArray
 
 from rag.checking import facts
-from rag.checking.opposites import Clause, marks
 from rag.core.documents import Chunk, Vectors
 from rag.core.passages import read_passage
-from rag.extraction.sentences import split_units
 from rag.language.analyzer import fold, query_stems, words
+from rag.language.lexicon import Clause, marks
+from rag.language.sentences import split_units
 
 Places: TypeAlias = NDArray[numpy.int64]
 HEADING = 0.7  # what a word counts that only the passage's title or headings hold

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterable
 
+from rag.language import profiles
 from rag.prompt import neutralise
 
 ROUNDS = 8  # of cleaning; a text that still changes is an attempt to hide something
@@ -35,10 +36,15 @@ SPACES = re.compile(r"[ \t]{2,}")
 BEFORE_MARK = re.compile(r" +(?=[.,)])")
 EMPTY = re.compile(r"\(\s*\)|\[\s*\](?!\()|<\s*>")
 HIDDEN = ("Cc", "Cf", "Co", "Cs", "Cn")  # Unicode's categories of what cannot be seen
-_LIST = r"\^?\d{1,3}(?:\s*(?:,|;|et|and|&|-|–)\s*\^?\d{1,3})*"
+_LISTING, _PASSAGE, _BEFORE = (
+    profiles.alternatives(f"verification.{name}")
+    for name in ("listing", "passage", "passage_before")
+)
+_LIST = rf"\^?\d{{1,3}}(?:\s*(?:,|;|{_LISTING}|&|-|–)\s*\^?\d{{1,3}})*"
 CITATION = re.compile(
-    rf"\s*(?:\[\s*(?:passages?\s*)?({_LIST})\s*\](?!\()|【\s*(?:passages?\s*)?({_LIST})[^】]{{0,40}}】"
-    rf"|\((?:voir |cf\.? |see )?(?:le |les |the )?passages?\s*({_LIST})\s*\))",
+    rf"\s*(?:\[\s*(?:(?:{_PASSAGE})\s*)?({_LIST})\s*\](?!\()"
+    rf"|【\s*(?:(?:{_PASSAGE})\s*)?({_LIST})[^】]{{0,40}}】"
+    rf"|\((?:{_BEFORE})(?:{_PASSAGE})\s*({_LIST})\s*\))",
     re.IGNORECASE,
 )
 CUT_CITATION = re.compile(r"\s*[\[【]\^?[\d\s,;]*$")

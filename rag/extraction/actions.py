@@ -8,27 +8,24 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache, lru_cache
 
-from rag.language import analyzer
+from rag.language import analyzer, profiles
 from rag.language.detection import question_language
 from rag.language.lexicon import ANTONYMS, NEAR, SYNONYMS
 
 HEADINGS_KEPT = 2_000
 STEMS_KEPT = 20_000
 INFINITIVE = re.compile(r"\w{2,}(?:er|ir|[dtiv]re|[npl]cre|ompre|clure)")
-PARTICIPLE = re.compile(r"\w+(?:ée?s?|ed)")
+PARTICIPLE = re.compile(rf"\w+(?:{profiles.alternatives('headings.participles')})")
 SPOKEN = re.compile(
-    r"\b(?:je|j['’]|on|tu|nous|vous|i|you|we|one|to)\s*(?!(?:do|can|to)\b)(\w{3,})", re.I
+    rf"\b(?:{profiles.alternatives('headings.spoken')})\s*"
+    rf"(?!(?:{'|'.join(profiles.in_order('headings.not_spoken'))})\b)(\w{{3,}})",
+    re.IGNORECASE,
 )
-# « l'activer », « how to », « comment »: what may stand before a heading's verb
-BEFORE = frozenset("le la les l se s en y ne pas pour comment how to the i do can you".split())
-JOINED = re.compile(r",| (?:ou|et|puis|or|and|then) ")
-# verbs that say little: the noun after them names the action
-LIGHT = frozenset(
-    "faire lancer effectuer realiser demarrer proceder pouvoir savoir vouloir devoir aller avoir"
-    " etre do make run perform start be have".split()
-)
-UNDOING = ("des", "de", "dis", "re", "un", "in", "mis")
-PARTICLES = frozenset(("on", "off", "up", "out", "down"))
+BEFORE = profiles.union("headings.before")
+JOINED = re.compile(rf",| (?:{'|'.join(profiles.in_order('headings.joined'))}) ")
+LIGHT = profiles.union("headings.light")
+UNDOING = profiles.in_order("polarity.undoing_prefixes")
+PARTICLES = profiles.union("headings.particles")
 
 
 class Named(IntEnum):

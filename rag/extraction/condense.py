@@ -17,7 +17,7 @@ from rag.extraction.holding import (
     rarity,
     with_near,
 )
-from rag.extraction.sentences import TEXTS_KEPT, joined, length, split_units, with_heads
+from rag.language.sentences import TEXTS_KEPT, joined, length, split_units, with_heads
 from rag.question import Question
 
 QUESTIONS_KEPT = 100

@@ -21,7 +21,7 @@ from rag.extraction.holding import (
 )
 from rag.extraction.reading import Reading, bonuses, read, subjects, worth
 from rag.extraction.sections import Section, sections_of
-from rag.extraction.sentences import Unit, leans, length, with_heads
+from rag.language.sentences import Unit, leans, length, with_heads
 from rag.question import Question, Term
 
 LONGEST = 1_200  # characters: a list of steps is shown whole up to here

@@ -5,18 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 
-from rag.extraction.sentences import STEP, Unit, joined, length
+from rag.language import profiles
+from rag.language.sentences import STEP, Unit, joined, length
 
-CAPTION = re.compile(r"(?:figure|fig\.|tableau|table|image|illustration) \d[\d.]*\W", re.IGNORECASE)
+CAPTION = re.compile(
+    rf"(?:{profiles.alternatives('sentences.captions')}) \d[\d.]*\W", re.IGNORECASE
+)
 # a sentence that sends to another page answers nothing
 REFERENCE = re.compile(
-    r"(?:[-*•] |\()?(?:(?:vous pouvez|veuillez) (?:aussi |également )?(?:vous reporter|consulter"
-    r" (?:la|les) (?:page|article|rubrique|section|chapitre)s?)\b"
-    r"|(?:reportez|référez)-vous\b|(?:voir|voyez|consultez|lisez) (?:aussi|également)\b"
-    r"|pour (?:en savoir plus|(?:plus|davantage) d(?:e |['’])(?:information|détail|précision)s?)\b"
-    r"|see also\b|(?:please )?(?:also )?refer (?:also )?to\b"
-    r"|for (?:more|further|additional) (?:information|details)\b)",
-    re.IGNORECASE,
+    rf"(?:[-*•] |\()?(?:{profiles.alternatives('sentences.asides')})", re.IGNORECASE
 )
 
 

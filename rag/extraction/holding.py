@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from rag.extraction.sentences import Unit
 from rag.language import analyzer
+from rag.language.sentences import Unit
 from rag.question import Term
 
 # how well texts hold a word, by their places: few hold it, and numpy takes 1 µs to begin

@@ -14,7 +14,7 @@ from rag.extraction.finishing import is_aside
 from rag.extraction.giving import subject
 from rag.extraction.holding import Led, Words, beside, led_by
 from rag.extraction.sections import Section
-from rag.extraction.sentences import Unit
+from rag.language.sentences import Unit
 
 PAGES_KEPT = 500  # some 40 KB each
 FIRST = 0.1  # what standing first in its section is worth

@@ -9,7 +9,7 @@ from itertools import groupby
 
 from rag.core.documents import Chunk, Hit
 from rag.extraction.finishing import is_aside
-from rag.extraction.sentences import Unit, split_units
+from rag.language.sentences import Unit, split_units
 
 PAGES_KEPT = 500
 MOST_READ = 12_000  # characters of a page: 65 ms where no word of it was met before

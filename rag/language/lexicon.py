@@ -8,7 +8,9 @@ same of participles. Other words of one stem stay apart: *facture* is neither *f
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 from rag.language import profiles
 from rag.language.morphology import is_infinitive, roots, singular
@@ -22,6 +24,10 @@ NEAR = {one.code: one.lines("lexicon.near") for one in profiles.every()}
 ANTONYMS = profiles.opposed_sides("lexicon.antonyms")
 # before a word they undo it, deny it or repeat it
 PREFIXES = profiles.union("polarity.prefixes")
+# roots of folded words: what stands on one side must not be answered by the other
+OPPOSITE_ROOTS = profiles.opposed_sides("polarity.opposites")
+DENYING_PREFIXES = profiles.in_order("polarity.denying_prefixes")
+SHORTEST_ROOT = 4
 
 
 def _sets() -> dict[str, dict[str, tuple[int, ...]]]:
@@ -114,3 +120,105 @@ def opposed(one: str, other: str) -> bool:
             swapped = other[: len(other) - len(rest)]
             return swapped in PREFIXES or (not swapped and bool(prefix))
     return False
+
+
+@dataclass(frozen=True, slots=True)
+class Opposing:
+    """Hold what a folded word has to oppose others.
+
+    ``sides`` are the opposites to which it belongs: the pair's number, and which side. ``flips``
+    are the word with each prefix and without its own, and how much longer the first are.
+    """
+
+    sides: frozenset[tuple[int, bool]]
+    flips: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Clause:
+    """Hold the folded words of a clause, to be compared with others for what they oppose."""
+
+    words: frozenset[str]
+
+    @cached_property
+    def sides(self) -> frozenset[tuple[int, bool]]:
+        """Return the sides of all words."""
+        return frozenset().union(*(_opposing(word).sides for word in self.words))
+
+    @cached_property
+    def by_root(self) -> dict[str, tuple[str, ...]]:
+        """Return the words by the letters that two must have in common to be alike."""
+        found: dict[str, tuple[str, ...]] = {}
+        for word in self.words:
+            root = word[: SHORTEST_ROOT + 1]
+            found[root] = (*found.get(root, ()), word)
+        return found
+
+
+def contradicts(said: Clause, written: Clause) -> bool:
+    """Say whether a clause answers one of two opposites with the other: on for off."""
+    mine, theirs = said.sides, written.sides
+    if any((pair, not side) in theirs - mine and (pair, side) not in theirs for pair, side in mine):
+        return True
+    long = (word for word in said.words if len(word) > SHORTEST_ROOT)
+    return any(_is_flipped(word, said.by_root, written.by_root) for word in long)
+
+
+def marks(written: Iterable[Clause]) -> frozenset[object]:
+    """Return what clauses have to oppose others: their sides, their words' first letters."""
+    told = frozenset[str]().union(*(clause.words for clause in written))
+    sides = frozenset[object]().union(*(_opposing(word).sides for word in told))
+    return sides.union(word[: SHORTEST_ROOT + 1] for word in told)
+
+
+def against(said: Iterable[str]) -> frozenset[object]:
+    """Return the marks without any of which no words contradict these folded ones."""
+    return frozenset[object]().union(*map(_against, said))
+
+
+def _against(word: str) -> frozenset[object]:
+    opposing = _opposing(word)
+    flips = opposing.flips if len(word) > SHORTEST_ROOT else ()
+    roots = frozenset[object](flip[: SHORTEST_ROOT + 1] for flip, _ in flips)
+    return roots.union((pair, not side) for pair, side in opposing.sides)
+
+
+@lru_cache(maxsize=20_000)
+def _opposing(word: str) -> Opposing:
+    flips = [(prefix + word, len(prefix)) for prefix in DENYING_PREFIXES]
+    flips += [(word.removeprefix(p), 0) for p in DENYING_PREFIXES if word.startswith(p)]
+    sides = (
+        (number, side)
+        for number, pair in enumerate(OPPOSITE_ROOTS)
+        for side in (False, True)
+        if any(_begins(word, root) for root in pair[side])
+    )
+    kept = tuple((flip, longer) for flip, longer in flips if len(flip) > SHORTEST_ROOT)
+    return Opposing(frozenset(sides), kept)
+
+
+def _begins(word: str, root: str) -> bool:
+    return word == root or (len(root) >= SHORTEST_ROOT and word.startswith(root))
+
+
+def _is_flipped(
+    word: str, said: Mapping[str, Sequence[str]], written: Mapping[str, Sequence[str]]
+) -> bool:
+    """Say whether a word stands on the other side with or without a prefix that denies it.
+
+    Words are given by their first letters.
+    """
+    if _has(written, word):
+        return False
+    return any(
+        _has(written, flip, longer) and not _has(said, flip, longer)
+        for flip, longer in _opposing(word).flips
+    )
+
+
+def _has(found: Mapping[str, Sequence[str]], word: str, longer: int = 0) -> bool:
+    alike = found.get(word[: SHORTEST_ROOT + 1])
+    if not alike:
+        return False
+    root = word[: max(len(word) - 3, SHORTEST_ROOT + 1 + longer)]
+    return any(other.startswith(root) and abs(len(other) - len(word)) <= 3 for other in alike)

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from rag.extraction.condense import condense, cut
-from rag.extraction.sentences import joined, sentences, split_units, with_heads
+from rag.language.sentences import joined, sentences, split_units, with_heads
 from rag.question import read_question
 
 STEPS = "\n".join(

@@ -13,6 +13,8 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Literal
 
+from rag.language import profiles
+
 UnitKind = Literal["sentence", "lead", "step", "item", "header", "row", "code"]
 STEP = re.compile(r"\d{1,3}[.)] ")
 ITEM = re.compile(r"(?:[-*+•–]|[a-zA-Z][.)]) ")
@@ -20,22 +22,13 @@ ROW = re.compile(r"(?:^|\S )\|(?: \S|$)")
 CODE = re.compile(r"^[ \t]+\S|^[{}\[\]<$#@]|[{}\\;]$|^[\w.$-]+ ?(?:=|::)|\w\(\w*\)")
 SENTENCE_END = re.compile(r"[.!?…]+[»”\")\]]*\s+(?=[\"“(«\[]?\s?[A-ZÀ-ÖØ-Þ0-9])")
 ABBREVIATED = re.compile(
-    r"(?:\b(?:[A-Z]|MM?|Mme|Mlle|Dr|Pr|St|Ste|ex|cf|p|pp|art|fig|n|no|vol|éd|env|max|min|tél|vs"
-    r"|réf|chap|approx|Mr|Mrs|Ms|e\.g|i\.e|No|Fig|Verr"
-    r"|(?:[Ff]igure|[Tt]able(?:au)?|[Ss]ection|[Cc]hapi?t(?:re|er)|[Pp]rocédure) [\d.]*\d))\.\s*$"
+    rf"(?:\b(?:[A-Z]|{profiles.alternatives('sentences.abbreviations')}))\.\s*$"
 )
 TEXTS_KEPT = 1_000  # a page's text comes again with other questions
 VERDICT = 30  # characters: a sentence as short as « Non, pas après validation. »
 PAIRS = (("«", "»"), ("“", "”"), ("(", ")"), ("[", "]"))
 # a sentence that leans on the one before it
-LEANS = re.compile(
-    r"(?:sinon|ensuite|puis|alors|mais|or|donc|ainsi|cependant|toutefois|en revanche|celui-ci"
-    r"|celle-ci|ceux-ci|celles-ci|ce dernier|cette dernière|il|elle|ils|elles|cela|ça|au-delà"
-    r"|passé ce|dans ce cas|sans (?:elle|lui|cela|cette|quoi)|à défaut|après quoi|faute de quoi"
-    r"|otherwise|then|but|however|therefore|so|it|they|this|these|that|those|if not"
-    r"|in that case)\b",
-    re.IGNORECASE,
-)
+LEANS = re.compile(rf"(?:{profiles.alternatives('sentences.leaning')})\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
