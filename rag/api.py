@@ -145,6 +145,7 @@ def open_assistant(
     ``warming``: nobody asked, so what is written counts as no miss. ``tolerant`` as above.
     """
     from rag.assistant import Assistant
+    from rag.question.small_talk import read_replies
 
     settings = settings or load_settings()
     store = open_store(settings)
@@ -157,6 +158,7 @@ def open_assistant(
         flight=open_flight(settings, uses_model=uses_model, warming=warming),
         encoder=bundled_encoder(),
         conversations=conversations,
+        replies=read_replies(settings.small_talk),
     )
 
 

@@ -28,6 +28,7 @@ from rag.extraction.extract import extract_answer as extract_from
 from rag.language import messages
 from rag.prompt import Draft
 from rag.question import read_question
+from rag.question.small_talk import Replies, SmallTalk, reply_to
 from rag.retriever import Retrieval, Retriever, check_length
 from rag.search import Search
 from rag.writing.once import Writing, replayed, write_once
@@ -40,7 +41,7 @@ class Assistant:
     """Answer questions from an index; ``writer`` None answers with extracts alone.
 
     ``flight`` looks answers up and keeps them; ``encoder`` helps to tell which of the model's
-    sentences the passages support.
+    sentences the passages support; ``replies`` are the operator's own to small talk.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Assistant:
         flight: Flight | None = None,
         encoder: WordEncoder | None = None,
         conversations: SharedConversations | None = None,
+        replies: Replies | None = None,
     ) -> None:
         self._search = Search(store, retriever)
         self._writer = writer
@@ -60,6 +62,7 @@ class Assistant:
         self._flight = flight or Flight(None)
         self._encoder = encoder
         self._conversations = conversations or SharedConversations()
+        self._replies = replies or {}
         self._running: dict[Deadline, str | None] = {}
 
     async def __aenter__(self) -> Self:
@@ -106,14 +109,19 @@ class Assistant:
         deadline = Deadline(self._timeout_s)
         turns = await self._conversations.turns(conversation_id)
         read = read_question(question, turns)
-        lang = read.language
+        talk = read.small_talk
+        lang = talk.language if talk else read.language
         if not question.strip():
             yield CompleteEvent(Answer(messages.message("empty", lang), answered=False), lang)
+            return
+        if talk and not talk.searched:
+            yield CompleteEvent(self._reply(talk, deadline), lang)
             return
         if read.follows:  # it stays near the last answer's page
             page = page or next(iter(turns[-1].pages), "")
         request = Request(read, page or "", k)
         pages: tuple[str, ...] = ()
+        replied = False
         self._running[deadline] = conversation_id
         try:
             async with aclosing(self._events(request, deadline)) as events:
@@ -122,11 +130,13 @@ class Assistant:
                         yield event
                         continue
                     pages = tuple(dict.fromkeys(one.page for one in event.answer.sources))
+                    replied = event.answer.talk is not None
                     yield CompleteEvent(event.answer, lang)
         finally:  # a follow-up may come after an answer that was stopped
             del self._running[deadline]
-            turn = Turn(question, read.standalone, pages)
-            await self._conversations.add(conversation_id, turn)
+            if not replied:  # small talk is no topic
+                turn = Turn(question, read.standalone, pages)
+                await self._conversations.add(conversation_id, turn)
 
     def cut_short(self, conversation_id: str | None = None) -> None:
         """End the time of answers under way: each is what it is so far, or the extract.
@@ -195,12 +205,18 @@ class Assistant:
         cache_ms = _spent_ms(deadline)
         found = await self._search.find(request.question, page, request.k, deadline, _answers)
         retrieval = found.retrieval
+        talk = request.question.small_talk
+        if talk and not gate.is_certain(retrieval.evidence):
+            return self._reply(talk, deadline)
         if not _answers(retrieval):
             return nothing_found(retrieval, deadline)
         extract = extract_from(retrieval.question, retrieval.hits, found.chunks)
         search_ms = _spent_ms(deadline)
         retrieved = sources_of(retrieval.hits)
         return Context(retrieval, retrieved, found.pages, extract, deadline, search_ms, cache_ms)
+
+    def _reply(self, talk: SmallTalk, deadline: Deadline) -> Answer:
+        return Answer(reply_to(talk, self._replies), timings=_total(deadline), talk=talk.kind)
 
     def _with_living_links(self, answer: Answer, timeout_s: float) -> Answer:
         """Return a kept answer without what it would name of pages that are gone since."""

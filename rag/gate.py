@@ -12,6 +12,7 @@ from rag.retriever import Evidence
 
 BIAS, WEIGHTS = -3.34, (2.86, 2.68, 3.17, -0.7, 0.07)  # in the order of `evidence_row`
 THRESHOLD = 0.35
+CERTAIN = 0.8
 
 
 def evidence_row(evidence: Evidence) -> list[float]:
@@ -31,3 +32,8 @@ def probability(evidence: Evidence) -> float:
 def answers(evidence: Evidence) -> bool:
     """Say whether the evidence is enough to answer from the pages."""
     return evidence.length > 0 and probability(evidence) >= THRESHOLD
+
+
+def is_certain(evidence: Evidence) -> bool:
+    """Say whether the evidence leaves little doubt that the pages answer."""
+    return answers(evidence) and probability(evidence) >= CERTAIN

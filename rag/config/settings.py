@@ -103,6 +103,11 @@ class Settings(OperatorSettings):
         description="Models asked in turn when the first one fails, separated by commas; they"
         " share the one time limit",
     )
+    small_talk: Path | None = Field(
+        None,
+        validation_alias=AliasChoices("HELP_SMALL_TALK"),
+        description="TOML file of the site's own replies to thanks, greetings and the like",
+    )
     degraded_mode: bool = Field(
         False,
         validation_alias=AliasChoices("HELP_DEGRADED_MODE"),

@@ -50,7 +50,8 @@ class Answer:
     question's language, why the text is an extract. ``unsupported`` counts the model's sentences
     that were left out because no passage supports them: when that leaves nothing, the extract
     stands in, and is no degraded answer. ``model`` is the one that wrote the text, ``usage`` what
-    that cost, where it ended by itself.
+    that cost, where it ended by itself. ``talk`` is the kind of small talk (« merci ») that the
+    text replies to: no page is quoted then.
     """
 
     text: str
@@ -69,6 +70,7 @@ class Answer:
     unsupported: int = 0
     model: str | None = None
     usage: Usage | None = None
+    talk: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

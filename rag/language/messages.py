@@ -14,7 +14,7 @@ MOST_LANGUAGES = 20  # of a header that are read
 
 def message(key: str, lang: str, **values: object) -> str:
     """Return what the asker reads: a message, typeset, with its values."""
-    return _told("messages", key, lang).format(**values)
+    return told("messages", key, lang).format(**values)
 
 
 def message_keys() -> Mapping[str, str]:
@@ -29,13 +29,13 @@ def code_of(said: str | None) -> str | None:
 
 @cache
 def _codes() -> dict[str, str]:
-    return {_told("messages", key, lang): key for lang in reversed(CODES) for key in message_keys()}
+    return {told("messages", key, lang): key for lang in reversed(CODES) for key in message_keys()}
 
 
 def problem_text(code: str, lang: str) -> str:
     """Return what a client reads of a problem; that a request is refused for an unknown one."""
     known = code if code in problem_codes() else "refused"
-    return _told("problems", known, lang)
+    return told("problems", known, lang)
 
 
 def problem_codes() -> list[str]:
@@ -45,12 +45,12 @@ def problem_codes() -> list[str]:
 
 def report_word(key: str, lang: str, **values: object) -> str:
     """Return a text of a report."""
-    return _told("report", key, lang).format(**values)
+    return told("report", key, lang).format(**values)
 
 
 @cache
-def _told(table: str, key: str, lang: str) -> str:
-    """Return a text with no-break spaces where a line must not be cut."""
+def told(table: str, key: str, lang: str) -> str:
+    """Return a text of a table with no-break spaces where a line must not be cut."""
     profile = load_profile(lang)
     text = profile.texts(table).get(key)
     if text is None:

@@ -32,6 +32,7 @@ WORDS = _names(
         " after_pronoun impersonal modals modal_forms empty particles not_infinitives",
         "verification": "filler after_name determiners",
         "answer.cues": "*",
+        "small_talk": "searched neutral",
     }
 )
 # strings of words by what they say
@@ -51,7 +52,7 @@ TABLES = _names(
 )
 # words that oppose each other, a colon between them; one key in every language
 SIDES = _names({"polarity.opposites": "*", "lexicon.antonyms": "*"})
-LINES = _names({"follow_up": "leads", "lexicon": "synonyms near"})
+LINES = _names({"follow_up": "leads", "lexicon": "synonyms near", "small_talk.said": "*"})
 # regular expressions, or alternatives of one; their line breaks are nothing
 PATTERNS = _names(
     {
@@ -81,6 +82,7 @@ TEXTS = _names(
         "messages": "*",
         "problems": "*",
         "report": "*",
+        "small_talk.replies": "*",
         "demo": "*",
     }
 )

@@ -21,6 +21,7 @@ from rag.question.normalization import polite_free, spaced
 if TYPE_CHECKING:
     from rag.extraction.actions import Action
     from rag.question.signature import QuestionSignature
+    from rag.question.small_talk import SmallTalk
 
 MOST_WORDS = 128  # of a question
 
@@ -107,6 +108,13 @@ class Question:
     def intent(self) -> Intent:
         """Return what kind of answer is asked for."""
         return intent_of(self.search_text)
+
+    @cached_property
+    def small_talk(self) -> SmallTalk | None:
+        """Return what kind of small talk it is, None where it asks something of the pages."""
+        from rag.question.small_talk import small_talk_of
+
+        return small_talk_of(self.raw)
 
     @cached_property
     def action(self) -> Action | None:

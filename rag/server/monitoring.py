@@ -28,6 +28,7 @@ from prometheus_client import (
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from pydantic import BaseModel, Field
 
+from rag.core.answers import Answer
 from rag.core.deadline import bounded
 from rag.core.errors import (
     HelpError,
@@ -57,7 +58,8 @@ SECONDS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 7.5, 10, 15, 30, 60)
 registry = CollectorRegistry()
 QUESTIONS = Counter(
     "souffleur_questions",
-    "Questions by what came of them: written, kept, extract, unanswered, stopped, refused, failed",
+    "Questions by what came of them: written, kept, extract, talk, unanswered, stopped, refused,"
+    " failed",
     ["channel", "result"],
     registry=registry,
 )
@@ -282,11 +284,16 @@ def result_of(outcome: Outcome) -> str:
         return "failed"
     if outcome.served is None:
         return "stopped"
-    answer = outcome.served.answer
+    return _made(outcome.served.answer)
+
+
+def _made(answer: Answer) -> str:
     if answer.cached:
         return "kept"
     if not answer.answered:
         return "unanswered"
+    if answer.talk:
+        return "talk"
     return "written" if answer.model else "extract"
 
 

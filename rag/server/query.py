@@ -141,6 +141,10 @@ class AnswerBody(BaseModel):
     )
     model: str | None = Field(description="The model that wrote it", examples=["phi3:mini"])
     usage: UsageBody | None = Field(description="What that cost", examples=[None])
+    talk: str | None = Field(
+        description="The kind of small talk that the text replies to: thanks, greeting, person…",
+        examples=[None],
+    )
     answer_id: str = Field(
         description="What feedback names", examples=["7d0a8c0e1d9b4a30a4b6c0c1f0c5a5d1"]
     )
