@@ -53,7 +53,7 @@ class Environment:
     def install(self, wheel: Path, *options: str) -> None:
         """Install a wheel alone, as `pip install` does; what it needs is lent afterwards."""
         self._lent.unlink(missing_ok=True)
-        self.pip("install", "--no-deps", "--no-index", *options, str(wheel))
+        self.pip("install", "--no-deps", "--no-index", "--no-compile", *options, str(wheel))
         self.lend()
 
     def pip(self, *arguments: str) -> None:
