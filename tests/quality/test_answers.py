@@ -67,11 +67,10 @@ def test_the_set_is_what_it_claims_to_be():
         assert all(one == fold(one) for one in (*case.must, *case.forbid)), case.id
 
 
-def test_what_the_cases_want_is_said_on_their_pages():
-    for name, one in MANUALS.items():
-        if one.folder.is_dir():
-            of_manual = [case for case in CASES if case.manual == name]
-            assert not list(faults(of_manual, pages_of(one.folder)))
+def test_what_the_cases_want_is_said_on_the_sample_pages():
+    # other releases of the manuals may differ: --check tells
+    of_manual = [case for case in CASES if case.manual == SAMPLE]
+    assert not list(faults(of_manual, pages_of(MANUALS[SAMPLE].folder)))
 
 
 def test_a_case_that_wants_what_no_page_says_is_told(manual):

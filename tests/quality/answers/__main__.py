@@ -28,7 +28,7 @@ COLUMNS = {
     "page_listed": "top 5",
     "cited": "cited",
     "whole": "whole",
-    "whole_sure": "sure",
+    "whole_sure": "whole sure",
     "half": "half",
     "refused": "refused",
     "perhaps": "perhaps",
