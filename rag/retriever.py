@@ -20,7 +20,8 @@ from rag.core.passages import read_passage
 from rag.core.protocols import Encoder, Lexicon, Store
 from rag.encoders.transformers import CrossEncoderReader
 from rag.language import analyzer
-from rag.question import Question, spelling
+from rag.question import Question
+from rag.question.normalization import corrections
 from rag.reranker import Reranker, rescore
 
 CANDIDATES = 100  # of each leg
@@ -172,7 +173,7 @@ class Retriever:
         """Return the question with its spelling mended by the words of the pages."""
         if self._lexicon is None:
             return question
-        mends = spelling.corrections(
+        mends = corrections(
             question.content_words,
             self._lexicon,
             lambda asked: self._store.nearest_words(asked, deadline.left_s()),

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from rag.language.lexicon import opposed
 from rag.language.morphology import misspelt
-from rag.question.settling import Word
+from rag.question.roles import Word
 from rag.question.signature import QuestionSignature
 
 WHICH = frozenset(("which", "which is"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rag.question.settling import Word
+from rag.question.roles import Word
 from rag.question.signature import QuestionSignature
 
 NOTHING = "nothing"

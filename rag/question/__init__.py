@@ -13,10 +13,9 @@ from rag.core.records import Turn
 from rag.language import analyzer
 from rag.language.detection import question_language
 from rag.language.tokenizer import Token, tokens
-from rag.question import spelling
 from rag.question.follow_up import in_context, is_follow_up
 from rag.question.intent import Intent, intent_of
-from rag.question.normalization import polite_free, spaced
+from rag.question.normalization import corrected, polite_free, spaced
 
 if TYPE_CHECKING:
     from rag.extraction.actions import Action
@@ -77,7 +76,7 @@ class Question:
     @cached_property
     def search_text(self) -> str:
         """Return what is searched and answered: the whole question, its spelling mended."""
-        return spelling.corrected(self.standalone, dict(self.mends))
+        return corrected(self.standalone, dict(self.mends))
 
     @cached_property
     def content_words(self) -> tuple[str, ...]:
