@@ -35,7 +35,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,7 @@ from rag.assistant import Assistant
 from rag.config.settings import Settings
 from rag.core.answers import Usage
 from rag.core.deadline import Deadline, bounded
-from rag.core.documents import Chunk, IndexMeta, PageRecord, SearchLegs, Vectors
+from rag.core.documents import Chunk, IndexMeta, PageRecord, SearchLegs, Vectors, Window
 from rag.diagnostics.benchmark import machine
 from rag.diagnostics.timings import since_ms, spread
 from rag.encoders import bundled_encoder
@@ -72,6 +72,7 @@ class Pages:
     """Hold the sample pages and what was found for each of their questions."""
 
     chunks: dict[str, Chunk]
+    windows: dict[str, Window]
     records: dict[str, PageRecord]
     found: dict[str, Retrieval] = field(default_factory=dict)
 
@@ -83,6 +84,7 @@ class Pages:
             pipeline.run([CORPUS], store, bundled_encoder())
             records = store.records()
             chunks = store.chunks([i for one in records.values() for i in one.chunk_ids], 60.0)
+            windows = store.windows([i for one in records.values() for i in one.window_ids], 60.0)
             asked = sorted({question for one in records.values() for question in one.questions})
             random.Random(SEED).shuffle(asked)
             asked = asked[:most]
@@ -92,7 +94,7 @@ class Pages:
                 for question in asked
             }
             store.close()
-        return cls(chunks, records, found)
+        return cls(chunks, windows, records, found)
 
 
 class FixedRetriever:
@@ -109,12 +111,12 @@ class FixedRetriever:
 
 
 class FixedStore:
-    """Look chunks and pages up in dictionaries; find the same chunks for every question."""
+    """Look chunks and pages up in dictionaries; find the same windows for every question."""
 
     def __init__(self, pages: Pages, encoder: Remembered) -> None:
         self._pages = pages
         self.about = IndexMeta(encoder.name, encoder.dimension, 1)
-        first = list(pages.chunks)[:5]
+        first = list(pages.windows)[:5]
         self._knn = [(i, 0.8 - n / 100) for n, i in enumerate(first)]
         self._bm25 = [(i, 9.0 - n) for n, i in enumerate(first)]
 
@@ -123,14 +125,18 @@ class FixedStore:
         return self.about
 
     def search(
-        self, vector: Vectors | None, words: Sequence[str], k: int, timeout_s: float
+        self, vector: Vectors | None, words: Mapping[str, float], k: int, timeout_s: float
     ) -> SearchLegs:
-        """Return five chunks in order."""
+        """Return five windows in order."""
         return SearchLegs(self._knn, self._bm25, [5] * len(words), 500)
 
     def nearest_words(self, words: Sequence[str], timeout_s: float) -> dict[str, str]:
         """Return the words as they are."""
         return {word: word for word in words}
+
+    def windows(self, ids: Sequence[str], timeout_s: float) -> dict[str, Window]:
+        """Return the windows of these ids."""
+        return {i: self._pages.windows[i] for i in ids}
 
     def chunks(self, ids: Sequence[str], timeout_s: float) -> dict[str, Chunk]:
         """Return the chunks of these ids."""

@@ -20,10 +20,11 @@ from tempfile import TemporaryDirectory
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+from indexer.windows import windows_of
 from rag.api import index_meta, open_retriever
 from rag.config.settings import Settings
 from rag.core.documents import Chunk, PageRecord
-from rag.core.protocols import Store
+from rag.core.protocols import Encoder, Store, StoreWriter
 from rag.diagnostics.benchmark import machine
 from rag.encoders import bundled_encoder
 from rag.language import analyzer
@@ -100,9 +101,7 @@ def _write(store: Store, size: int, words: int) -> None:
     chunks = _chunks(words)
     for number in range(0, size, CHUNKS_A_PAGE):
         page = list(islice(chunks, min(CHUNKS_A_PAGE, size - number)))
-        vectors = encoder.encode_passages([chunk.searched for chunk in page])
-        ids = {chunk.id: row for chunk, row in zip(page, vectors, strict=True)}
-        writer.put_page(_record(page), page, ids)
+        _put(writer, page, encoder)
     writer.publish()
 
 
@@ -111,15 +110,18 @@ def _write_one(store: Store) -> None:
     encoder = bundled_encoder()
     writer = store.writer(index_meta(encoder), full=False)
     chunk = Chunk("new", "new.md", 0, "Une page neuve", (), "/new", "fr", "Une page de plus.")
-    row = encoder.encode_passages([chunk.searched])[0]
-    writer.put_page(_record([chunk]), [chunk], {chunk.id: row})
+    _put(writer, [chunk], encoder)
     writer.publish()
 
 
-def _record(chunks: Sequence[Chunk]) -> PageRecord:
-    first = chunks[0]
-    ids = tuple(chunk.id for chunk in chunks)
-    return PageRecord(first.page, "/pages", first.id, first.title, first.url, "fr", ids)
+def _put(writer: StoreWriter, chunks: Sequence[Chunk], encoder: Encoder) -> None:
+    first, windows = chunks[0], windows_of(chunks)
+    ids, window_ids = (tuple(unit.id for unit in units) for units in (chunks, windows))
+    record = PageRecord(
+        first.page, "/pages", first.id, first.title, first.url, "fr", ids, window_ids
+    )
+    rows = encoder.encode_passages([window.searched for window in windows])
+    writer.put_page(record, chunks, windows, dict(zip(window_ids, rows, strict=True)))
 
 
 def _chunks(length: int) -> Iterator[Chunk]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from indexer.chunker import chunk_page
-from indexer.pipeline import Change, OnProgress, Report, page_record, write_changes
+from indexer.pipeline import Change, OnProgress, Report, page_change, write_changes
 from rag.core.documents import Page
 from rag.core.protocols import Encoder, Store
 
@@ -33,5 +33,5 @@ def _changes(
     for done, page in enumerate(pages, 1):
         chunks = tuple(chunk_page(page, encoder.count_tokens))
         report.chunks += len(chunks)
-        yield Change(page_record(page, chunks, digest="", root=""), chunks, chunks)
+        yield page_change(page, chunks, digest="", root="")
         on_progress(done, len(pages))

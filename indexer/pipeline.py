@@ -10,12 +10,13 @@ from pathlib import Path
 from indexer.chunker import chunk_page
 from indexer.loader import Candidate, hash_page, load_page, read_page
 from indexer.sources import Skip, find_candidates, is_named, no_page, place
+from indexer.windows import windows_of
 from rag.api import index_meta
-from rag.core.documents import Chunk, Page, PageRecord, Vectors, check_meta
+from rag.core.documents import Chunk, Page, PageRecord, Vectors, Window, check_meta
 from rag.core.errors import CorpusError
 from rag.core.protocols import Encoder, Store, StoreWriter
 
-ENCODE_BATCH = 512  # chunks: enough to fill an encoder's batch, little enough to hold in memory
+ENCODE_BATCH = 512  # windows: enough to fill an encoder's batch, little enough to hold in memory
 OnProgress = Callable[[int, int], None]
 
 
@@ -34,11 +35,16 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Hold a page to write: its record, its chunks in order, and which of them are new."""
+    """Hold a page to write: its record, its chunks and windows in order, and which are new.
+
+    ``written`` counts the new chunks; ``new`` are the windows that have no vector yet.
+    """
 
     record: PageRecord
     chunks: tuple[Chunk, ...]
-    new: tuple[Chunk, ...]
+    windows: tuple[Window, ...]
+    new: tuple[Window, ...]
+    written: int
 
 
 def run(
@@ -103,7 +109,7 @@ def _changes(
             old = known.get(candidate.id)
             kept = len(old.chunk_ids) if old else 0
             if change:
-                kept = len(change.chunks) - len(change.new)
+                kept = len(change.chunks) - change.written
                 yield change
             report.unchanged += kept
             report.chunks += len(change.chunks) if change else kept
@@ -117,14 +123,20 @@ def _change(candidate: Candidate, old: PageRecord | None, encoder: Encoder) -> C
         return None
     page = load_page(candidate, data)
     chunks = tuple(chunk_page(page, encoder.count_tokens))
-    kept = set(old.chunk_ids) if old else set()
-    new = tuple(chunk for chunk in chunks if chunk.id not in kept)
-    return Change(page_record(page, chunks, digest, root), chunks, new)
+    return page_change(page, chunks, digest, root, old)
 
 
-def page_record(page: Page, chunks: Sequence[Chunk], digest: str, root: str) -> PageRecord:
-    """Return what a store keeps of a page whose source has this hash and lies under ``root``."""
-    return PageRecord(
+def page_change(
+    page: Page, chunks: tuple[Chunk, ...], digest: str, root: str, old: PageRecord | None = None
+) -> Change:
+    """Return what to write of a page whose source has this hash and lies under ``root``.
+
+    ``old`` is what is kept of it: its windows that are the same need no new vector.
+    """
+    windows = tuple(windows_of(chunks))
+    kept_chunks = set(old.chunk_ids) if old else set()
+    kept_windows = set(old.window_ids) if old else set()
+    record = PageRecord(
         id=page.id,
         root=root,
         hash=digest,
@@ -132,10 +144,14 @@ def page_record(page: Page, chunks: Sequence[Chunk], digest: str, root: str) -> 
         url=page.url or page.id,
         lang=page.lang,
         chunk_ids=tuple(chunk.id for chunk in chunks),
+        window_ids=tuple(window.id for window in windows),
         see_also=page.see_also,
         actions=page.actions,
         questions=page.questions,
     )
+    new = tuple(window for window in windows if window.id not in kept_windows)
+    written = sum(chunk.id not in kept_chunks for chunk in chunks)
+    return Change(record, chunks, windows, new, written)
 
 
 def _gone(
@@ -210,16 +226,16 @@ def _batches(changes: Iterator[Change]) -> Iterator[list[Change]]:
 
 
 def _put(writer: StoreWriter, encoder: Encoder, batch: list[Change], report: Report) -> None:
-    new = [chunk for change in batch for chunk in change.new]
+    new = [window for change in batch for window in change.new]
     vectors: dict[str, Vectors] = {}
     if new:
-        rows = encoder.encode_passages([chunk.searched for chunk in new])
-        vectors = {chunk.id: row for chunk, row in zip(new, rows, strict=True)}
+        rows = encoder.encode_passages([window.searched for window in new])
+        vectors = {window.id: row for window, row in zip(new, rows, strict=True)}
     for change in batch:
-        own = {chunk.id: vectors[chunk.id] for chunk in change.new}
-        writer.put_page(change.record, change.chunks, own)
-    report.written += len(new)
+        own = {window.id: vectors[window.id] for window in change.new}
+        writer.put_page(change.record, change.chunks, change.windows, own)
+        report.written += change.written
 
 
 def _count(changes: Iterator[Change], report: Report) -> None:
-    report.written = sum(len(change.new) for change in changes)
+    report.written = sum(change.written for change in changes)

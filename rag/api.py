@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from rag.writing.once import Writing
 
 # raised when what an index holds changes its meaning: old indexes are then refused
-SCHEMA = 1
+SCHEMA = 2
 logger = logging.getLogger(__name__)
 
 

@@ -210,7 +210,7 @@ class Assistant:
             return self._reply(talk, deadline)
         if not _answers(retrieval):
             return nothing_found(retrieval, deadline)
-        extract = extract_from(retrieval.question, retrieval.hits, found.chunks)
+        extract = extract_from(retrieval.question, retrieval.passages, found.chunks)
         search_ms = _spent_ms(deadline)
         retrieved = sources_of(retrieval.hits)
         return Context(retrieval, retrieved, found.pages, extract, deadline, search_ms, cache_ms)
@@ -243,6 +243,6 @@ def _spent_ms(deadline: Deadline) -> float:
 
 def _read_hits(context: Context) -> tuple[Hit, ...]:
     """Return the hits that the model reads, the passage of the extract first."""
-    best, hits = context.extract.hit, context.retrieval.hits
+    best, hits = context.extract.hit, context.retrieval.passages
     others = [hit for hit in hits if hit.chunk.id != best.chunk.id]
     return (best, *others)[: len(hits)]

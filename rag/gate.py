@@ -1,6 +1,6 @@
 """Evidence to probability: does the best chunk answer the question at all?
 
-A logistic model of five features, fitted and measured by `training/fit_gate.py`. Where the chunk
+A logistic model of six features, fitted and measured by `training/fit_gate.py`. Where the chunk
 was not read closely (BM25 alone), the share of the question's words that it holds stands in.
 """
 
@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import math
 
-from rag.retriever import Evidence
+from rag.ranking import Evidence
 
-BIAS, WEIGHTS = -3.34, (2.86, 2.68, 3.17, -0.7, 0.07)  # in the order of `evidence_row`
+BIAS, WEIGHTS = -3.75, (2.15, 2.2, 1.88, 2.07, 0.09, 0.19)  # in the order of `evidence_row`
 THRESHOLD = 0.35
 CERTAIN = 0.8
 
 
 def evidence_row(evidence: Evidence) -> list[float]:
-    """Return the features: score, margin, words, unknown, length."""
-    words = evidence.words or 0.0
-    return [evidence.score, evidence.margin, words, evidence.unknown, float(evidence.length)]
+    """Return the features: score, margin, words, coverage, unknown, length."""
+    held = (evidence.words or 0.0, evidence.coverage)
+    return [evidence.score, evidence.margin, *held, evidence.unknown, float(evidence.length)]
 
 
 def probability(evidence: Evidence) -> float:

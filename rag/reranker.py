@@ -20,13 +20,14 @@ from typing import TYPE_CHECKING
 import numpy
 from numpy.typing import NDArray
 
-from rag.core.documents import Chunk, Vectors
+from rag.core.documents import Chunk, Vectors, Window
 from rag.question import Question
 
 if TYPE_CHECKING:
     from rag.encoders.static import StaticEncoder
 
 HEADINGS_WEIGHT, WORDS_WEIGHT, PAGE_WEIGHT = 0.35, 0.4, 0.3
+Unit = Chunk | Window
 REMEMBERED = 20_000  # chunks whose readings are kept between questions: about 40 MB
 
 
@@ -59,10 +60,10 @@ class Reranker:
         self._readings: dict[str, Reading] = {}
 
     def features(
-        self, question: Question, weights: Mapping[str, float], chunks: Sequence[Chunk]
+        self, question: Question, weights: Mapping[str, float], units: Sequence[Unit]
     ) -> Features:
-        """Return the features of each chunk; ``weights`` are the question's words and their idf."""
-        readings = [self._reading(chunk) for chunk in chunks]
+        """Return the features of each unit; ``weights`` are the question's words and their idf."""
+        readings = [self._reading(unit) for unit in units]
         asked = question.vector(self._encoder)
         headings = [
             (reading.headings.astype(numpy.float32) @ asked).max()
@@ -73,7 +74,7 @@ class Reranker:
         near = self._nearness(list(weights), readings)
         share = numpy.array(list(weights.values()), numpy.float32)
         share /= share.sum() or 1.0
-        pages = numpy.array([chunk.page for chunk in chunks])
+        pages = numpy.array([unit.page for unit in units])
         whole = [near[pages == page].max(axis=0) for page in pages]
         return Features(
             headings=numpy.array(headings, numpy.float32),
@@ -93,20 +94,37 @@ class Reranker:
             cosines[places].max(axis=0, initial=0, out=row)
         return near
 
-    def _reading(self, chunk: Chunk) -> Reading:
-        reading = self._readings.get(chunk.id)
+    def _reading(self, unit: Unit) -> Reading:
+        reading = self._readings.get(unit.id)
         if reading is None:
             if len(self._readings) >= REMEMBERED:
                 self._readings.clear()
-            headings = " ".join((chunk.title, *chunk.headings)).strip()
-            titles = [text for text in (headings, *chunk.questions) if text]
-            subwords = self._encoder.subwords(chunk.searched)
-            vectors = self._encoder.encode_passages(titles)
+            subwords = self._encoder.subwords(unit.searched)
+            vectors = self._encoder.encode_passages(_titles(unit))
             reading = Reading(
                 numpy.unique(numpy.array(subwords, numpy.int32)), vectors.astype(numpy.float16)
             )
-            self._readings[chunk.id] = reading
+            self._readings[unit.id] = reading
         return reading
+
+
+def _titles(unit: Unit) -> list[str]:
+    """Return what names a unit: its title with its headings, and the questions that it answers.
+
+    The headings of a chunk are one path; those of a window stand each for a part of it.
+    """
+    if isinstance(unit, Window):
+        names = [f"{unit.title} {heading}" for heading in unit.headings] or [unit.title]
+    else:
+        names = [" ".join((unit.title, *unit.headings))]
+    return [name.strip() for name in (*names, *unit.questions) if name.strip()]
+
+
+def nearness(found: Features) -> list[float]:
+    """Return how near to the question each unit is by itself: higher is nearer."""
+    headings = numpy.nan_to_num(found.headings)
+    near: list[float] = (HEADINGS_WEIGHT * headings + WORDS_WEIGHT * found.words).tolist()
+    return near
 
 
 def rescore(

@@ -159,12 +159,18 @@ def copy_index(source: Store, target: Store, on_progress: OnProgress) -> tuple[i
     writer = target.writer(meta, full=True)
     try:
         for done, page in enumerate(sorted(records), 1):
-            ids = records[page].chunk_ids
-            held, vectors = source.chunks(ids, TIMEOUT_S), source.vectors(ids, TIMEOUT_S)
-            if held.keys() != set(ids):
+            record = records[page]
+            chunks = source.chunks(record.chunk_ids, TIMEOUT_S)
+            windows = source.windows(record.window_ids, TIMEOUT_S)
+            if {*chunks, *windows} != {*record.chunk_ids, *record.window_ids}:
                 raise HelpError("The index was written anew while it was read. Run this again.")
-            given = {chunk_id: vectors.get(chunk_id, zero) for chunk_id in ids}
-            writer.put_page(records[page], [held[chunk_id] for chunk_id in ids], given)
+            vectors = source.vectors(record.window_ids, TIMEOUT_S)
+            writer.put_page(
+                record,
+                [chunks[i] for i in record.chunk_ids],
+                [windows[i] for i in record.window_ids],
+                {i: vectors.get(i, zero) for i in record.window_ids},
+            )
             on_progress(done, len(records))
         writer.publish()
     except BaseException:

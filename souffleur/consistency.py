@@ -12,18 +12,19 @@ import numpy
 from indexer.loader import Candidate, hash_page, read_page
 from indexer.sources import find_candidates
 from rag.cache.keeping import every_entry
-from rag.core.documents import Chunk, IndexMeta, PageRecord, Vectors
+from rag.core.documents import Chunk, IndexMeta, PageRecord, Vectors, Window
 from rag.core.errors import CorpusError, HelpError
 from rag.core.invocation import command, index_command, rebuild_command
 from rag.core.protocols import AnswerStore, Encoder, Store
 from rag.core.records import Check
 
-BATCH = 500  # chunks read at once
+BATCH = 500  # chunks or windows read at once
 TIMEOUT_S = 60.0
-SAMPLE = 20  # chunks searched for by their vector, and encoded once more
+SAMPLE = 20  # windows searched for by their vector, and encoded once more
 UNIT = 1e-3  # how far from 1 a vector's length may lie
-SAME = 0.999  # cosine of a vector and of its chunk encoded once more
+SAME = 0.999  # cosine of a vector and of its window encoded once more
 SHOWN = 3
+Listed = Sequence[tuple[str, str]]  # page, id of its chunk or window
 OnProgress = Callable[[int, int], None]
 
 
@@ -53,7 +54,7 @@ def verify(
 
 
 class _Held:
-    """Hold what reading every chunk once told."""
+    """Hold what reading every chunk and window once told."""
 
     def __init__(
         self, store: Store, records: Mapping[str, PageRecord], on_progress: OnProgress
@@ -64,39 +65,54 @@ class _Held:
         self.lengths: Counter[int] = Counter()
         self.wrong: list[str] = []
         self.without = 0
-        self.sample: list[tuple[Chunk, Vectors]] = []
-        listed = [(page, chunk) for page in sorted(records) for chunk in records[page].chunk_ids]
-        step = max(1, len(listed) // SAMPLE)
-        for start in range(0, len(listed), BATCH):
-            batch = listed[start : start + BATCH]
-            ids = [chunk for _, chunk in batch]
-            chunks, vectors = store.chunks(ids, TIMEOUT_S), store.vectors(ids, TIMEOUT_S)
-            for number, (page, chunk_id) in enumerate(batch, start):
-                self._note(page, chunk_id, chunks.get(chunk_id), vectors.get(chunk_id))
-                if number % step == 0 and chunk_id in chunks and chunk_id in vectors:
-                    self.sample.append((chunks[chunk_id], vectors[chunk_id]))
-            on_progress(min(start + BATCH, len(listed)), len(listed))
+        self.sample: list[tuple[Window, Vectors]] = []
+        chunks = [(page, i) for page in sorted(records) for i in records[page].chunk_ids]
+        windows = [(page, i) for page in sorted(records) for i in records[page].window_ids]
+        whole = len(chunks) + len(windows)
+        for done, batch in _batches(chunks):
+            self._note_chunks(batch, store.chunks([i for _, i in batch], TIMEOUT_S))
+            on_progress(done, whole)
+        step = max(1, len(windows) // SAMPLE)
+        for done, batch in _batches(windows):
+            ids = [i for _, i in batch]
+            found, vectors = store.windows(ids, TIMEOUT_S), store.vectors(ids, TIMEOUT_S)
+            self._note_windows(batch, found, vectors)
+            sampled = (i for n, i in enumerate(ids, done - len(batch)) if n % step == 0)
+            self.sample += [(found[i], vectors[i]) for i in sampled if i in found and i in vectors]
+            on_progress(len(chunks) + done, whole)
 
-    def _note(self, page: str, chunk_id: str, chunk: Chunk | None, vector: Vectors | None) -> None:
-        if chunk is None:
-            self.lost.append(page)
-            return
-        self.ids.add(chunk_id)
-        if chunk.page != page:
-            self.misplaced.append(page)
-        if vector is None:
-            self.without += 1
-            return
-        self.lengths[len(vector)] += 1
-        if not abs(float(numpy.linalg.norm(vector)) - 1.0) <= UNIT:
-            self.wrong.append(page)
+    def _note_chunks(self, listed: Listed, found: Mapping[str, Chunk]) -> None:
+        self.ids |= found.keys()
+        self._note_places(listed, found)
+
+    def _note_windows(
+        self, listed: Listed, found: Mapping[str, Window], vectors: Mapping[str, Vectors]
+    ) -> None:
+        self._note_places(listed, found)
+        self.without += len(found.keys() - vectors.keys())
+        for page, i in listed:
+            if (vector := vectors.get(i)) is not None:
+                self.lengths[len(vector)] += 1
+                if not abs(float(numpy.linalg.norm(vector)) - 1.0) <= UNIT:
+                    self.wrong.append(page)
+
+    def _note_places(self, listed: Listed, found: Mapping[str, Chunk | Window]) -> None:
+        self.lost += [page for page, i in listed if i not in found]
+        self.misplaced += [page for page, i in listed if i in found and found[i].page != page]
+
+
+def _batches(listed: Listed) -> Iterator[tuple[int, Listed]]:
+    """Yield how many will have been read, and the next of them."""
+    for start in range(0, len(listed), BATCH):
+        batch = listed[start : start + BATCH]
+        yield start + len(batch), batch
 
 
 def _chunks_check(store: Store, records: Mapping[str, PageRecord], held: _Held) -> Check:
     stored = store.count()
     faults = [
-        *_fault("chunk lost", held.lost),
-        *_fault("chunk under another page", held.misplaced),
+        *_fault("chunk or window lost", held.lost),
+        *_fault("chunk or window under another page", held.misplaced),
     ]
     if stored != len(held.ids):
         faults.append(f"{stored} chunks are stored, {len(held.ids)} are listed by pages")
@@ -112,24 +128,24 @@ def _vectors_check(meta: IndexMeta, held: _Held) -> Check:
     ]
     faults += _fault("vector not of length 1", held.wrong)
     said = f"{held.lengths[meta.dimension]} of {meta.dimension} numbers by {meta.encoder}"
-    return _check("vectors", faults, f"{said}; {held.without} chunks have none", rebuild_command())
+    return _check("vectors", faults, f"{said}; {held.without} windows have none", rebuild_command())
 
 
-def _search_check(store: Store, sample: Sequence[tuple[Chunk, Vectors]]) -> Check:
-    lost = [chunk.page for chunk, vector in sample if not _finds(store, chunk, vector)]
-    faults = _fault("chunk not found by its own vector", lost)
+def _search_check(store: Store, sample: Sequence[tuple[Window, Vectors]]) -> Check:
+    lost = [window.page for window, vector in sample if not _finds(store, vector)]
+    faults = _fault("window not found by its own vector", lost)
     return _check(
-        "search", faults, f"{len(sample)} chunks found by their own vectors", rebuild_command()
+        "search", faults, f"{len(sample)} windows found by their own vectors", rebuild_command()
     )
 
 
-def _finds(store: Store, chunk: Chunk, vector: Vectors) -> bool:
-    found = store.search(vector, (), 1, TIMEOUT_S).knn
+def _finds(store: Store, vector: Vectors) -> bool:
+    found = store.search(vector, {}, 1, TIMEOUT_S).knn
     return bool(found) and found[0][1] >= SAME
 
 
 def _encoder_check(
-    encoder: Encoder | None, meta: IndexMeta, sample: Sequence[tuple[Chunk, Vectors]]
+    encoder: Encoder | None, meta: IndexMeta, sample: Sequence[tuple[Window, Vectors]]
 ) -> Check:
     if encoder is None or not sample:
         return Check("encoder", True, "not compared: embeddings are off or there is no vector")
@@ -138,12 +154,12 @@ def _encoder_check(
         return Check(
             "encoder", False, said, f"{rebuild_command()} — or {command('index --rollback')}"
         )
-    again = encoder.encode_passages([chunk.searched for chunk, _ in sample])
+    again = encoder.encode_passages([window.searched for window, _ in sample])
     cosines = [float(row @ vector) for row, (_, vector) in zip(again, sample, strict=True)]
-    other = [chunk.page for (chunk, _), c in zip(sample, cosines, strict=True) if c < SAME]
+    other = [window.page for (window, _), c in zip(sample, cosines, strict=True) if c < SAME]
     faults = _fault("vector not what the encoder gives", other)
     return _check(
-        "encoder", faults, f"{len(sample)} chunks encoded once more: the same", rebuild_command()
+        "encoder", faults, f"{len(sample)} windows encoded once more: the same", rebuild_command()
     )
 
 

@@ -54,7 +54,7 @@ ROOMS = {
     "stores": (["rag.stores"], ["core", "config", "language"]),
     "extraction": (["rag.extraction"], ["core", "language", "question"]),
     "retrieval": (
-        ["rag.retriever", "rag.reranker", "rag.gate", "rag.search"],
+        ["rag.retriever", "rag.ranking", "rag.reranker", "rag.gate", "rag.search"],
         ["core", "language", "question", "encoders"],
     ),
     "generation": (

@@ -95,6 +95,32 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """Hold what is searched as one: neighbouring chunks of a page, across its headings.
+
+    ``id`` follows from the ids of its chunks. ``headings`` are those that its chunks stand under,
+    each once; ``text`` holds them too, each before what it heads. ``version`` and ``audience`` are
+    empty where the page is for all of them.
+    """
+
+    id: str
+    page: str
+    lang: str
+    title: str
+    headings: tuple[str, ...]
+    questions: tuple[str, ...]
+    text: str
+    chunk_ids: tuple[str, ...]
+    version: str = ""
+    audience: str = ""
+
+    @property
+    def searched(self) -> str:
+        """Return all that is searched: title, questions and text, a line each."""
+        return "\n".join(part for part in (self.title, *self.questions, self.text) if part)
+
+
+@dataclass(frozen=True, slots=True)
 class PageRecord:
     """Hold what a store keeps of a page: enough to see whether it changed, and its links."""
 
@@ -105,6 +131,7 @@ class PageRecord:
     url: str
     lang: str
     chunk_ids: tuple[str, ...]
+    window_ids: tuple[str, ...]
     see_also: tuple[str, ...] = ()
     actions: tuple[ScreenLink, ...] = ()
     questions: tuple[str, ...] = ()
@@ -114,8 +141,9 @@ class PageRecord:
 class Hit:
     """Hold a chunk found for a question. Higher ``score`` is better; ``rank`` starts at 1.
 
-    ``legs`` gives the raw score of each search that found it: ``knn`` a cosine in [-1, 1],
-    ``bm25`` an unbounded positive number.
+    ``score`` is that of the best window of its page that holds it. ``legs`` gives the raw score of
+    each search that found that window: ``knn`` a cosine in [-1, 1], ``bm25`` an unbounded positive
+    number.
     """
 
     chunk: Chunk
@@ -126,10 +154,10 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class SearchLegs:
-    """Hold what the two searches of a question found, as (chunk id, score), best first.
+    """Hold what the two searches of a question found, as (window id, score), best first.
 
     ``knn`` scores are cosines in [-1, 1], ``bm25`` scores positive; ties stand by the lower id.
-    ``frequencies`` tells, for each word, how many of the ``total`` chunks hold its stem.
+    ``frequencies`` tells, for each word, how many of the ``total`` windows hold its stem.
     """
 
     knn: list[tuple[str, float]]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from rag.core.documents import Chunk, IndexMeta, PageRecord, SearchLegs, Vectors
+from rag.core.documents import Chunk, IndexMeta, PageRecord, SearchLegs, Vectors, Window
 from rag.core.records import (
     CachedAnswer,
     CacheStats,
@@ -54,7 +54,7 @@ class Lexicon(Protocol):
 
 
 class Store(Protocol):
-    """Keep pages, chunks and vectors, and search them. One writer at a time, any number of readers.
+    """Keep pages, chunks and windows, and search these. One writer at a time, many readers.
 
     Every search raises IndexMissing when nothing was published yet and SearchUnavailable when the
     store does not answer within ``timeout_s``.
@@ -90,27 +90,31 @@ class Store(Protocol):
         """
 
     def search(
-        self, vector: Vectors | None, words: Sequence[str], k: int, timeout_s: float
+        self, vector: Vectors | None, words: Mapping[str, float], k: int, timeout_s: float
     ) -> SearchLegs:
-        """Search by vector and by words, in one round trip where there is a server.
+        """Search windows by vector and by words, in one round trip where there is a server.
 
-        ``vector`` has shape (dimension,); None or all zeros is near nothing. ``words`` are a
-        question's words as `analyzer.content_words` gives them, unstemmed.
+        ``vector`` has shape (dimension,); None or all zeros is near nothing. ``words`` are
+        unstemmed, as `analyzer.content_words` gives a question's; each has the weight by which its
+        part of a BM25 score is multiplied, 1 for a word of the question itself.
         """
 
     def nearest_words(self, words: Sequence[str], timeout_s: float) -> dict[str, str]:
-        """Return, for each folded word, the word of the chunks that is meant by it.
+        """Return, for each folded word, the word of the pages that is meant by it.
 
-        That is the word itself when a chunk holds it, else the most frequent one that begins with
+        That is the word itself when a window holds it, else the most frequent one that begins with
         the same letter and is one edit away (insertion, deletion, substitution, transposition).
         Words without one are left out.
         """
+
+    def windows(self, ids: Sequence[str], timeout_s: float) -> dict[str, Window]:
+        """Return the windows of these ids that exist."""
 
     def chunks(self, ids: Sequence[str], timeout_s: float) -> dict[str, Chunk]:
         """Return the chunks of these ids that exist."""
 
     def vectors(self, ids: Sequence[str], timeout_s: float) -> dict[str, Vectors]:
-        """Return the vectors of these chunks; a chunk that has none is left out."""
+        """Return the vectors of these windows; a window that has none is left out."""
 
     def pages(self, ids: Sequence[str], timeout_s: float) -> dict[str, PageRecord]:
         """Return the pages of these ids that exist."""
@@ -123,13 +127,16 @@ class StoreWriter(Protocol):
     """Collect the changes of one run; readers see all of them at ``publish`` or none of them."""
 
     def put_page(
-        self, record: PageRecord, chunks: Sequence[Chunk], vectors: dict[str, Vectors]
+        self,
+        record: PageRecord,
+        chunks: Sequence[Chunk],
+        windows: Sequence[Window],
+        vectors: Mapping[str, Vectors],
     ) -> None:
-        """Write a page: its record, all its chunks in order, the vectors of those that are new.
+        """Write a page: its record, all its chunks and windows in order, the new windows' vectors.
 
-        A chunk without a vector stands in the index already; only its position may have changed.
-        The page's chunks that are not among ``chunks`` are removed. A zero vector means that the
-        chunk is found by its words alone.
+        A window without a vector stands in the index already. What the page had besides is
+        removed. A zero vector means that the window is found by its words alone.
         """
 
     def delete_page(self, page_id: str) -> None:

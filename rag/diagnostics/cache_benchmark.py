@@ -17,7 +17,7 @@ from rag.cache.flight import Flight
 from rag.config.settings import Settings
 from rag.core.answers import Answer, CompleteEvent, Source, Usage
 from rag.core.deadline import Deadline
-from rag.core.documents import Chunk, Hit, PageRecord
+from rag.core.documents import Chunk, Hit, PageRecord, Window
 from rag.core.errors import HelpError, ModelUnavailable
 from rag.core.protocols import Store
 from rag.diagnostics import BenchmarkSection, OnProgress, table
@@ -157,8 +157,13 @@ def _publish(store: Store) -> list[PageRecord]:
     for number in range(PAGES):
         name, text = f"page-{number}.md", f"Les salons de la page {number} se gèrent ici."
         chunk = Chunk(f"chunk-{number}", name, 0, f"Page {number}", (), f"/{name}", "fr", text)
-        record = PageRecord(name, "/", f"hash-{number}", chunk.title, chunk.url, "fr", (chunk.id,))
-        writer.put_page(record, [chunk], {chunk.id: encoder.encode_passages([text])[0]})
+        ids = (chunk.id,)
+        window = Window(f"window-{number}", name, "fr", chunk.title, (), (), text, ids)
+        record = PageRecord(
+            name, "/", f"hash-{number}", chunk.title, chunk.url, "fr", ids, (window.id,)
+        )
+        vectors = {window.id: encoder.encode_passages([text])[0]}
+        writer.put_page(record, [chunk], [window], vectors)
         records.append(record)
     writer.publish()
     return records

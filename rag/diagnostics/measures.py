@@ -19,7 +19,8 @@ from rag.diagnostics.datasets import Question, fingerprint
 from rag.diagnostics.refusals import Verdict, calibration, refusals
 from rag.diagnostics.significance import confidence_intervals
 from rag.question import read_question
-from rag.retriever import Retrieval, Retriever, best_first
+from rag.ranking import best_first
+from rag.retriever import Retrieval, Retriever
 
 MEASURES = ("nDCG@10", "R@10", "RR@10", "Success@1")
 OWN_MEASURES = (*MEASURES, "Success@3")

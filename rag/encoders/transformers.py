@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import numpy
 
-from rag.core.documents import Chunk, Vectors
+from rag.core.documents import Vectors, Window
 from rag.core.errors import ConfigError, EncoderError, needs_extra
 from rag.encoders.vectors import unit_rows
 
@@ -75,7 +75,7 @@ class SentenceTransformersEncoder:
 
 
 class CrossEncoderReader:
-    """Read chunks with a sentence-transformers cross-encoder of one label, by name or folder.
+    """Read windows with a sentence-transformers cross-encoder of one label, by name or folder.
 
     Raises: ConfigError when the extra is missing or the model has more labels; EncoderError when it
     cannot be loaded.
@@ -99,12 +99,12 @@ class CrossEncoderReader:
                 " how well a passage answers. Choose another AI_RERANKER_MODEL"
             )
 
-    def scores(self, question: str, chunks: Sequence[Chunk]) -> list[float]:
-        """Return how well each chunk answers, in [0, 1]: the sigmoid of the model's logit.
+    def scores(self, question: str, windows: Sequence[Window]) -> list[float]:
+        """Return how well each window answers, in [0, 1]: the sigmoid of the model's logit.
 
         What is longer than the model reads is cut at its end.
         """
-        pairs = [(question, passage(chunk)) for chunk in chunks]
+        pairs = [(question, passage(window)) for window in windows]
         # some models say that their own scores are logits, others that they are sigmoids
         logits = self._model.predict(
             pairs, batch_size=BATCH, show_progress_bar=False, activation_fn=_unchanged
@@ -113,10 +113,9 @@ class CrossEncoderReader:
         return ((1 + numpy.tanh(numpy.asarray(logits) / 2)) / 2).tolist()
 
 
-def passage(chunk: Chunk) -> str:
-    """Return what is read of a chunk: its title and headings in a line, then its text."""
-    headings = " > ".join(filter(None, (chunk.title, *chunk.headings)))
-    return f"{headings}\n{chunk.text}".strip()
+def passage(window: Window) -> str:
+    """Return what is read of a window: its title in a line, then its text with its headings."""
+    return f"{window.title}\n{window.text}".strip()
 
 
 def _unchanged(logits: object) -> object:

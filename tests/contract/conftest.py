@@ -12,8 +12,8 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from rag.config.settings import Settings
-from rag.core.documents import Chunk, IndexMeta, PageRecord, Vectors
-from rag.core.protocols import AnswerStore, Store
+from rag.core.documents import Chunk, IndexMeta, PageRecord, Vectors, Window
+from rag.core.protocols import AnswerStore, Store, StoreWriter
 from rag.stores import open_answer_store, open_store
 
 DIMENSION = 16
@@ -55,6 +55,7 @@ def record(page: str, chunks: Sequence[Chunk], **changes: object) -> PageRecord:
         "url": f"/aide/{page}",
         "lang": chunks[0].lang if chunks else "fr",
         "chunk_ids": tuple(c.id for c in chunks),
+        "window_ids": tuple(c.id for c in chunks),
         **changes,
     }
     return PageRecord(**values)  # type: ignore[arg-type]
@@ -72,12 +73,28 @@ def write(
     writer = store.writer(meta, full=full)
     for page, chunks in pages.items():
         given = {c.id: vector(c.id, meta.dimension) for c in chunks} | (vectors or {})
-        writer.put_page(record(page, chunks), chunks, {c.id: given[c.id] for c in chunks})
+        put(writer, record(page, chunks), chunks, {c.id: given[c.id] for c in chunks})
     writer.publish()
 
 
+def put(
+    writer: StoreWriter, page: PageRecord, chunks: Sequence[Chunk], vectors: dict[str, Vectors]
+) -> None:
+    """Write a page, each of whose chunks is a window by itself, of the same id."""
+    writer.put_page(page, chunks, [window(c) for c in chunks], vectors)
+
+
+def window(of: Chunk) -> Window:
+    return Window(of.id, of.page, of.lang, of.title, of.headings, of.questions, of.text, (of.id,))
+
+
+def asked(*words: str) -> dict[str, float]:
+    """Return the words of a question, each with its own weight."""
+    return dict.fromkeys(words, 1.0)
+
+
 def found_by_words(store: Store, *words: str, k: int = 10) -> list[str]:
-    return [chunk_id for chunk_id, _ in store.search(None, words, k, TIMEOUT_S).bm25]
+    return [i for i, _ in store.search(None, asked(*words), k, TIMEOUT_S).bm25]
 
 
 @pytest.fixture(params=["sqlite", "elasticsearch"])

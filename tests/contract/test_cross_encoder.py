@@ -15,7 +15,7 @@ import pytest
 from indexer.pipeline import run
 from rag.api import open_retriever
 from rag.config.settings import Settings
-from rag.core.documents import Chunk
+from rag.core.documents import Window
 from rag.core.errors import ConfigError, EncoderError
 from rag.core.protocols import Store
 from rag.encoders import bundled_encoder
@@ -87,26 +87,28 @@ def retriever(store: Store, **changes: object) -> Retriever:
     return open_retriever(Settings(_env_file=None, **changes), store)
 
 
-def chunk(text: str) -> Chunk:
-    return Chunk("a", "a.md", 0, "Vignes", ("Taille", "Hiver"), "/a", "fr", text)
+def window(text: str) -> Window:
+    return Window("a", "a.md", "fr", "Vignes", ("Taille",), (), f"Taille\n{text}", ("b",))
 
 
-def expected_scores(model: str, chunks: list[Chunk], question: str = QUESTION) -> list[float]:
+def expected_scores(model: str, texts: list[str], question: str = QUESTION) -> list[float]:
     from sentence_transformers import CrossEncoder
 
-    texts = [f"{' > '.join((c.title, *c.headings))}\n{c.text}" for c in chunks]
     return CrossEncoder(model).predict([(question, text) for text in texts]).tolist()
 
 
 def test_each_chunk_gets_a_score_between_0_and_1_that_stays_the_same(
     reader: CrossEncoderReader, model: str
 ) -> None:
-    chunks = [chunk(text) for text in ("", "bouteille", "étiquette " * 400, "🍷", "b\nc")]
-    scores = reader.scores(QUESTION, chunks)
+    texts = ["", "bouteille", "étiquette " * 400, "🍷", "b\nc"]
+    windows = [window(text) for text in texts]
+    scores = reader.scores(QUESTION, windows)
     assert all(type(score) is float and 0 <= score <= 1 for score in scores)
     assert len(set(scores)) > 2
-    assert reader.scores(QUESTION, chunks) == scores
-    assert scores == pytest.approx(expected_scores(model, chunks), abs=1e-5)
+    assert reader.scores(QUESTION, windows) == scores
+    assert scores == pytest.approx(
+        expected_scores(model, [f"Vignes\nTaille\n{text}".strip() for text in texts]), abs=1e-5
+    )
     assert reader.scores(QUESTION, []) == []
 
 
@@ -117,12 +119,12 @@ def test_a_model_that_says_its_scores_are_logits_gives_the_same(
     from torch.nn import Identity
 
     CrossEncoder(model, activation_fn=Identity()).save_pretrained(str(tmp_path))
-    chunks = [chunk("bouteille"), chunk("cave")]
+    windows = [window("bouteille"), window("cave")]
     assert CrossEncoder(str(tmp_path)).predict([(QUESTION, "cave")])[0] not in reader.scores(
-        QUESTION, chunks
+        QUESTION, windows
     )
-    found = CrossEncoderReader(str(tmp_path)).scores(QUESTION, chunks)
-    assert found == pytest.approx(reader.scores(QUESTION, chunks), abs=1e-6)
+    found = CrossEncoderReader(str(tmp_path)).scores(QUESTION, windows)
+    assert found == pytest.approx(reader.scores(QUESTION, windows), abs=1e-6)
 
 
 def test_the_best_are_ranked_by_the_mean_of_both_scores_and_the_others_stay_below(
@@ -132,7 +134,8 @@ def test_the_best_are_ranked_by_the_mean_of_both_scores_and_the_others_stay_belo
     after = retriever(store, reranker_model=model).retrieve(read_question(QUESTION), PAGES).hits
     assert len(before) == len(after) == PAGES
     read, others = before[:CROSS_READ], before[CROSS_READ:]
-    across = expected_scores(model, [hit.chunk for hit in read])
+    texts = ["\n".join((*hit.chunk.path.split(" > "), hit.chunk.text)) for hit in read]
+    across = expected_scores(model, texts)
     means = {h.chunk.id: (h.score + score) / 2 for h, score in zip(read, across, strict=True)}
     ordered = sorted(means, key=lambda i: (-means[i], i))
     assert ordered != [hit.chunk.id for hit in read], "the model changes nothing"

@@ -18,7 +18,15 @@ from rag.core.errors import HelpError, IndexBusy, IndexMismatch
 from rag.core.protocols import Store
 from rag.stores import open_store
 from rag.stores.elasticsearch import setup
-from tests.contract.conftest import META, chunk, found_by_words, generations, record, write
+from tests.contract.conftest import (
+    META,
+    chunk,
+    found_by_words,
+    generations,
+    put,
+    record,
+    write,
+)
 
 
 @pytest.fixture
@@ -130,7 +138,7 @@ def test_the_lock_names_its_owner_and_one_without_heartbeat_is_taken_over(
     client.index(index=lock, id="writer", document=far | {"beat": time.time() - 600})
     other = store.writer(META, full=False)
 
-    writer.put_page(record("p", []), [], {})
+    put(writer, record("p", []), [], {})
     with pytest.raises(IndexBusy, match="took over"):
         writer.publish()
     with pytest.raises(IndexBusy):

@@ -17,9 +17,11 @@ from rag.stores.elasticsearch import bulk
 from tests.contract.conftest import (
     META,
     TIMEOUT_S,
+    asked,
     chunk,
     found_by_words,
     generations,
+    put,
     record,
     vector,
     write,
@@ -51,13 +53,13 @@ def test_a_server_that_does_not_answer_costs_the_time_given(answers: bool) -> No
             assert time.monotonic() - started < 0.6
             assert "secret" not in str(refused.value)
         with pytest.raises(SearchUnavailable):
-            store.search(None, ("texte",), 5, 0.0)
+            store.search(None, asked("texte"), 5, 0.0)
         store.close()
 
 
 def asks(store: Store, timeout_s: float) -> list[Callable[[], object]]:
     return [
-        lambda: store.search(vector(1), ("texte",), 5, timeout_s),
+        lambda: store.search(vector(1), asked("texte"), 5, timeout_s),
         lambda: store.chunks(["a"], timeout_s),
         lambda: store.pages(["a"], timeout_s),
     ]
@@ -66,7 +68,7 @@ def asks(store: Store, timeout_s: float) -> list[Callable[[], object]]:
 def test_a_vector_of_another_length_is_a_mismatch(store: Store) -> None:
     write(store, {"p": [chunk("p", "texte")]})
     with pytest.raises(IndexMismatch, match="--full"):
-        store.search(vector(1, 8), (), 5, TIMEOUT_S)
+        store.search(vector(1, 8), {}, 5, TIMEOUT_S)
 
 
 def test_a_full_disk_is_named_and_nothing_is_published(
@@ -74,7 +76,7 @@ def test_a_full_disk_is_named_and_nothing_is_published(
 ) -> None:
     write(store, {"p": [chunk("p", "texte")]})
     writer = store.writer(META, full=True)
-    writer.put_page(record("q", []), [], {})
+    put(writer, record("q", []), [], {})
     building = generations(client, settings)[-1]
     client.indices.put_settings(
         index=building, settings={"index.blocks.read_only_allow_delete": True}

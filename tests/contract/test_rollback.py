@@ -11,6 +11,7 @@ from tests.contract.conftest import (
     META,
     TIMEOUT_S,
     OpenStore,
+    asked,
     chunk,
     found_by_words,
     vector,
@@ -42,12 +43,12 @@ def test_a_rollback_brings_back_what_was_before_the_last_run(
     write(store, {"b": [chunk("b", "beta")]})
     write(store, {"c": [chunk("c", "gamma")]})
     assert pages_of(reader) == {"a", "b", "c"}
-    assert reader.search(vector(first.id), ("gamma",), 5, TIMEOUT_S).total == 3
+    assert reader.search(vector(first.id), asked("gamma"), 5, TIMEOUT_S).total == 3
     store.rollback()
     assert pages_of(reader) == {"a", "b"}
     assert found_by_words(reader, "beta") == [chunk("b", "beta").id]
     assert found_by_words(reader, "gamma") == []
-    legs = reader.search(vector(first.id), ("alpha",), 5, TIMEOUT_S)
+    legs = reader.search(vector(first.id), asked("alpha"), 5, TIMEOUT_S)
     assert (legs.knn[0][0], legs.total) == (first.id, 2)
     assert reader.nearest_words(["betta"], TIMEOUT_S) == {"betta": "beta"}
 
@@ -68,7 +69,7 @@ def test_a_full_run_with_another_encoder_can_be_taken_back(store: Store) -> None
     assert store.meta() == OTHER
     store.rollback()
     assert store.meta() == META
-    assert store.search(vector(kept.id), (), 5, TIMEOUT_S).knn[0][0] == kept.id
+    assert store.search(vector(kept.id), {}, 5, TIMEOUT_S).knn[0][0] == kept.id
 
 
 def test_runs_go_on_after_a_rollback(store: Store) -> None:

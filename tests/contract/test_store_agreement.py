@@ -73,7 +73,9 @@ def test_both_stores_rank_alike(tmp_path: Path, elasticsearch_url: str, index_pr
 
 
 def search(store: Store, words: list[str]) -> list[str]:
-    return [chunk_id for chunk_id, _ in store.search(None, words, K, TIMEOUT_S).bm25]
+    return [
+        chunk_id for chunk_id, _ in store.search(None, dict.fromkeys(words, 1.0), K, TIMEOUT_S).bm25
+    ]
 
 
 def gain(ranked: list[str], page: str) -> float:

@@ -18,8 +18,10 @@ from tests.contract.conftest import (
     META,
     TIMEOUT_S,
     OpenStore,
+    asked,
     chunk,
     found_by_words,
+    put,
     record,
     vector,
     write,
@@ -40,7 +42,7 @@ def test_readers_see_one_generation_at_a_time_during_rebuilds(
 
     def read() -> None:
         while not ended.is_set():
-            legs = reader.search(None, ("commun",), 50, TIMEOUT_S)
+            legs = reader.search(None, asked("commun"), 50, TIMEOUT_S)
             generations = {chunk_id.partition("-")[0] for chunk_id, _ in legs.bm25}
             seen.update(generations)
             if len(legs.bm25) != 30 or len(generations) != 1:
@@ -74,7 +76,7 @@ def die_while_writing(settings: Settings, full: bool) -> None:
     writer = open_store(settings).writer(META, full=full)
     for page in ("p", "q"):
         new = chunk(page, "nouveau texte")
-        writer.put_page(record(page, [new]), [new], {new.id: vector(1)})
+        put(writer, record(page, [new]), [new], {new.id: vector(1)})
     writer.delete_page("p")
     os._exit(9)
 

@@ -10,7 +10,16 @@ import pytest
 from rag.core.documents import IndexMeta
 from rag.core.protocols import Store
 from rag.language import analyzer
-from tests.contract.conftest import DIMENSION, META, TIMEOUT_S, chunk, found_by_words, vector, write
+from tests.contract.conftest import (
+    DIMENSION,
+    META,
+    TIMEOUT_S,
+    asked,
+    chunk,
+    found_by_words,
+    vector,
+    write,
+)
 
 
 def test_cosines_are_exact(store: Store) -> None:
@@ -28,7 +37,7 @@ def test_cosines_are_exact(store: Store) -> None:
         unit = question / numpy.linalg.norm(question)
         cosines = points @ unit
         exact = numpy.argsort(-cosines, kind="stable")[:5]
-        found = store.search(unit, (), 5, TIMEOUT_S).knn
+        found = store.search(unit, {}, 5, TIMEOUT_S).knn
         recalls.append(len({f"c{n:04}" for n in exact} & {chunk_id for chunk_id, _ in found}) / 5)
         assert [cosine for _, cosine in found] == pytest.approx(cosines[exact], abs=1e-5)
     assert numpy.mean(recalls) >= 0.99
@@ -40,7 +49,7 @@ def test_ties_go_to_the_lower_id(store: Store) -> None:
     best = chunk("page zzz", "même texte exactement", name="zzz")
     pages["page zzz"] = [best]
     write(store, pages, dict.fromkeys(names, vector("same")) | {"zzz": vector("other")})
-    legs = store.search(vector("same"), ("exactement", "même"), 5, TIMEOUT_S)
+    legs = store.search(vector("same"), asked("exactement", "même"), 5, TIMEOUT_S)
     assert [chunk_id for chunk_id, _ in legs.knn] == sorted(names)[:5]
     assert [chunk_id for chunk_id, _ in legs.bm25] == ["zzz", *sorted(names)[:4]]
     assert len({score for _, score in legs.bm25[1:]}) == 1
@@ -51,8 +60,8 @@ def test_a_zero_vector_is_near_nothing_and_its_chunk_is_found_by_words(store: St
     zero = numpy.zeros(DIMENSION, numpy.float32)
     write(store, {"p": [empty, other]}, {empty.id: zero})
     assert found_by_words(store, "rare") == [empty.id]
-    assert [c for c, _ in store.search(vector(1), (), 5, TIMEOUT_S).knn] == [other.id]
-    legs = store.search(zero, ("rare",), 5, TIMEOUT_S)
+    assert [c for c, _ in store.search(vector(1), {}, 5, TIMEOUT_S).knn] == [other.id]
+    legs = store.search(zero, asked("rare"), 5, TIMEOUT_S)
     assert legs.knn == []
     assert [c for c, _ in legs.bm25] == [empty.id]
     assert legs.total == 2
@@ -61,7 +70,7 @@ def test_a_zero_vector_is_near_nothing_and_its_chunk_is_found_by_words(store: St
 def test_opposite_vectors_have_a_negative_cosine(store: Store) -> None:
     one, other = chunk("p", "un", 0), chunk("p", "deux", 1)
     write(store, {"p": [one, other]}, {one.id: vector(1), other.id: -vector(1)})
-    legs = store.search(vector(1), (), 5, TIMEOUT_S)
+    legs = store.search(vector(1), {}, 5, TIMEOUT_S)
     assert [c for c, _ in legs.knn] == [one.id, other.id]
     assert [s for _, s in legs.knn] == pytest.approx([1.0, -1.0], abs=1e-5)
 
@@ -98,14 +107,14 @@ FRENCH = {
 )
 def test_words_are_found_in_their_other_forms(french: Store, question: str, expected: str) -> None:
     words = analyzer.content_words(question, ("fr", "en"))
-    legs = french.search(None, words, 5, TIMEOUT_S)
+    legs = french.search(None, asked(*words), 5, TIMEOUT_S)
     assert [chunk_id for chunk_id, _ in legs.bm25] == [expected]
     assert legs.frequencies == [1] * len(words)
 
 
 @pytest.mark.parametrize("question", ["hui", "aujourd", "labels", "\u0301", "inconnu", "🍷"])
 def test_what_no_page_says_is_not_found(french: Store, question: str) -> None:
-    legs = french.search(None, [question], 5, TIMEOUT_S)
+    legs = french.search(None, asked(question), 5, TIMEOUT_S)
     assert (legs.bm25, legs.frequencies, legs.total) == ([], [0], len(FRENCH))
 
 
@@ -120,7 +129,7 @@ def test_what_no_page_says_is_not_found(french: Store, question: str) -> None:
 )
 def test_any_question_may_be_asked(french: Store, question: str) -> None:
     words = analyzer.content_words(question)
-    legs = french.search(None, words, 5, TIMEOUT_S)
+    legs = french.search(None, asked(*words), 5, TIMEOUT_S)
     assert [chunk_id for chunk_id, _ in legs.bm25] == ["invoice"]
     assert len(legs.frequencies) == len(words)
     assert sum(legs.frequencies) == 1
@@ -147,20 +156,20 @@ def test_a_title_says_more_than_a_heading_and_a_heading_more_than_the_text(store
     assert found_by_words(store, "remises") == ["c-title", "b-heading", "a-text"]
 
 
-def test_frequencies_count_chunks_in_any_field_and_follow_the_words(store: Store) -> None:
+def test_frequencies_count_windows_in_any_field_and_follow_the_words(store: Store) -> None:
     pages = {
         "a": [chunk("a", "client client client", 0), chunk("a", "la vente", 1, title="Clients")],
         "b": [chunk("b", "rien", headings=("Les clientes", "La vente"))],
         "c": [chunk("c", "vendre")],
     }
     write(store, pages)
-    legs = store.search(None, ("vente", "absent", "clients", "vente"), 5, TIMEOUT_S)
-    assert legs.frequencies == [2, 0, 3, 2]
+    legs = store.search(None, asked("vente", "absent", "clients"), 5, TIMEOUT_S)
+    assert legs.frequencies == [2, 0, 3]
     assert legs.total == 4
     scores = [score for _, score in legs.bm25]
     assert scores == sorted(scores, reverse=True)
     assert min(scores) > 0
-    assert store.search(None, (), 5, TIMEOUT_S).frequencies == []
+    assert store.search(None, {}, 5, TIMEOUT_S).frequencies == []
 
 
 def test_a_page_is_found_by_the_questions_that_it_answers(store: Store) -> None:
@@ -195,19 +204,19 @@ def test_what_was_removed_weighs_nothing(store: Store) -> None:
     kept = {"a": [chunk("a", "client vin")], "b": [chunk("b", "client client lot")]}
     gone = {f"x{n}": [chunk(f"x{n}", f"client barrique mot{n} " * 9)] for n in range(9)}
     write(store, kept)
-    expected = store.search(vector(1), ("client", "vin"), 5, TIMEOUT_S)
+    expected = store.search(vector(1), asked("client", "vin"), 5, TIMEOUT_S)
     write(store, gone)
     writer = store.writer(META, full=False)
     for page in gone:
         writer.delete_page(page)
     writer.publish()
-    assert store.search(vector(1), ("client", "vin"), 5, TIMEOUT_S) == expected
+    assert store.search(vector(1), asked("client", "vin"), 5, TIMEOUT_S) == expected
     assert store.nearest_words(["barique", "clients"], TIMEOUT_S) == {"clients": "client"}
 
 
 def test_k_bounds_both_searches(store: Store) -> None:
     write(store, {f"p{n}": [chunk(f"p{n}", f"texte {n}")] for n in range(8)})
     for k, found in ((1, 1), (5, 5), (8, 8), (100, 8)):
-        legs = store.search(vector(1), ("texte",), k, TIMEOUT_S)
+        legs = store.search(vector(1), asked("texte"), k, TIMEOUT_S)
         assert (len(legs.knn), len(legs.bm25)) == (found, found)
     assert store.meta() == META

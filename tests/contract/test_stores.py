@@ -15,8 +15,10 @@ from tests.contract.conftest import (
     META,
     TIMEOUT_S,
     OpenStore,
+    asked,
     chunk,
     found_by_words,
+    put,
     record,
     vector,
     write,
@@ -28,7 +30,7 @@ def test_nothing_is_found_before_the_first_run(store: Store) -> None:
     assert store.records() == {}
     assert store.count() == 0
     with pytest.raises(IndexMissing, match=r"cli\.py index"):
-        store.search(vector(1), ("client",), 5, TIMEOUT_S)
+        store.search(vector(1), asked("client"), 5, TIMEOUT_S)
     with pytest.raises(IndexMissing):
         store.chunks(["a"], TIMEOUT_S)
     with pytest.raises(IndexMissing):
@@ -48,7 +50,7 @@ def test_a_reader_sees_a_run_when_it_is_published_and_not_before(
         questions=("Comment créer un client ?",),
     )
     writer = store.writer(META, full=False)
-    writer.put_page(page, chunks, {c.id: vector(c.id) for c in chunks})
+    put(writer, page, chunks, {c.id: vector(c.id) for c in chunks})
     assert reader.meta() is None
     assert reader.records() == {}
 
@@ -64,18 +66,18 @@ def test_a_reader_sees_a_run_when_it_is_published_and_not_before(
 
     writer = store.writer(META, full=False)
     added = chunk("q", "Fusionner des clients")
-    writer.put_page(record("q", [added]), [added], {added.id: vector(added.id)})
+    put(writer, record("q", [added]), [added], {added.id: vector(added.id)})
     writer.delete_page("p")
     assert set(reader.records()) == {"p"}
-    assert reader.search(vector(added.id), ("fusionner",), 5, TIMEOUT_S).bm25 == []
+    assert reader.search(vector(added.id), asked("fusionner"), 5, TIMEOUT_S).bm25 == []
     writer.publish()
     assert set(reader.records()) == {"q"}
-    assert reader.search(vector(added.id), ("client",), 5, TIMEOUT_S).total == 1
+    assert reader.search(vector(added.id), asked("client"), 5, TIMEOUT_S).total == 1
 
 
 def test_an_aborted_run_leaves_the_index_as_it_was(store: Store) -> None:
     writer = store.writer(META, full=False)
-    writer.put_page(record("p", []), [], {})
+    put(writer, record("p", []), [], {})
     writer.abort()
     assert store.meta() is None
 
@@ -84,7 +86,7 @@ def test_an_aborted_run_leaves_the_index_as_it_was(store: Store) -> None:
     for full in (False, True):
         writer = store.writer(META, full=full)
         new = chunk("p", "nouveau texte")
-        writer.put_page(record("p", [new]), [new], {new.id: vector(1)})
+        put(writer, record("p", [new]), [new], {new.id: vector(1)})
         writer.abort()
         assert store.records() == before
         assert found_by_words(store, "nouveau") == []
@@ -101,7 +103,7 @@ def test_a_changed_page_keeps_the_chunks_that_it_does_not_rewrite(store: Store) 
     moved = replace(a, position=1)
     last = replace(c, position=2)
     writer = store.writer(META, full=False)
-    writer.put_page(record("p", [new, moved, last]), [new, moved, last], {new.id: vector("new")})
+    put(writer, record("p", [new, moved, last]), [new, moved, last], {new.id: vector("new")})
     writer.publish()
 
     assert store.count() == 4
@@ -109,12 +111,12 @@ def test_a_changed_page_keeps_the_chunks_that_it_does_not_rewrite(store: Store) 
     found = store.chunks([new.id, a.id, b.id, c.id, other.id], TIMEOUT_S)
     assert found == {new.id: new, a.id: moved, c.id: last, other.id: other}
     for kept in (a, c):
-        (best, cosine), *_ = store.search(vector(kept.id), (), 1, TIMEOUT_S).knn
+        (best, cosine), *_ = store.search(vector(kept.id), {}, 1, TIMEOUT_S).knn
         assert best == kept.id
         assert cosine == pytest.approx(1.0, abs=1e-5)
     assert found_by_words(store, "beta") == []
     assert found_by_words(store, "gamma") == [c.id]
-    assert store.search(None, ("texte", "beta"), 5, TIMEOUT_S).frequencies == [4, 0]
+    assert store.search(None, asked("texte", "beta"), 5, TIMEOUT_S).frequencies == [4, 0]
 
 
 def test_deleting_a_page_that_is_not_there_changes_nothing(store: Store) -> None:
@@ -143,7 +145,7 @@ def test_a_full_run_replaces_the_whole_index(store: Store) -> None:
     write(store, {}, full=True)
     assert store.records() == {}
     assert store.count() == 0
-    assert store.search(vector(1), ("texte",), 5, TIMEOUT_S).bm25 == []
+    assert store.search(vector(1), asked("texte"), 5, TIMEOUT_S).bm25 == []
 
 
 @pytest.mark.parametrize(
@@ -171,7 +173,7 @@ def test_a_page_whose_chunks_are_not_all_there_is_not_published(store: Store) ->
     kept, lost = chunk("q", "un"), chunk("q", "deux")
     writer = store.writer(META, full=False)
     with pytest.raises(HelpError):
-        writer.put_page(record("q", [kept, lost]), [kept], {kept.id: vector(1)})
+        put(writer, record("q", [kept, lost]), [kept], {kept.id: vector(1)})
         writer.publish()
     writer.abort()
     assert store.records() == before
@@ -183,7 +185,7 @@ def test_more_pages_than_one_answer_holds(store: Store) -> None:
     pages = [f"page-{n}" for n in range(10_050)]
     writer = store.writer(META, full=True)
     for page in pages:
-        writer.put_page(record(page, []), [], {})
+        put(writer, record(page, []), [], {})
     writer.publish()
     assert sorted(store.records()) == sorted(pages)
 
@@ -211,7 +213,7 @@ def test_a_page_in_another_language_and_at_another_address_is_updated(store: Sto
     write(store, {"p": [old]})
     new = replace(old, lang="en", position=3)
     writer = store.writer(META, full=False)
-    writer.put_page(record("p", [new]), [new], {new.id: numpy.ones(DIMENSION, numpy.float32)})
+    put(writer, record("p", [new]), [new], {new.id: numpy.ones(DIMENSION, numpy.float32)})
     writer.publish()
     assert store.chunks([old.id], TIMEOUT_S) == {old.id: new}
     assert found_by_words(store, "run") == [old.id]

@@ -50,10 +50,6 @@ class Bulk:
         """Write a whole document."""
         self._add(page, {"index": {"_id": doc_id}}, document)
 
-    def update(self, doc_id: str, document: Mapping[str, Any], page: str) -> None:
-        """Change fields of a document that is there."""
-        self._add(page, {"update": {"_id": doc_id}}, {"doc": document})
-
     def delete(self, doc_id: str, page: str) -> None:
         """Remove a document, if it is there."""
         self._add(page, {"delete": {"_id": doc_id}})

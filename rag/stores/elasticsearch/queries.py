@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from rag.core.documents import Vectors
@@ -28,23 +29,28 @@ def vector_search(vector: Vectors, k: int) -> dict[str, Any]:
     return _best({"knn": knn}, k)
 
 
-def text_search(words: Sequence[str], k: int) -> dict[str, Any]:
-    """Return the BM25F search (combined_fields) of the first 128 words; each stem counts once."""
-    distinct = {analyzer.query_stems(word): word for word in reversed(words[:MAX_WORDS])}
-    return _best(_in_any_field(" ".join(reversed(distinct.values()))), k)
+def text_search(words: Mapping[str, float], k: int) -> dict[str, Any]:
+    """Return the BM25F search (combined_fields) of the first 128 words; each stem counts once.
+
+    Words of one weight are searched together; the parts of a score add up all the same.
+    """
+    distinct = {analyzer.query_stems(word): word for word in reversed(list(words)[:MAX_WORDS])}
+    together: dict[float, list[str]] = {}
+    for word in reversed(distinct.values()):
+        together.setdefault(words[word], []).append(word)
+    parts = [_in_any_field(" ".join(part), weight) for weight, part in together.items()]
+    return _best(parts[0] if len(parts) == 1 else {"bool": {"should": parts}}, k)
 
 
-def count_search(words: Sequence[str]) -> dict[str, Any]:
-    """Return the search that counts all chunks and, for each word, those that hold it."""
-    body = {"size": 0, "track_total_hits": True, "query": {"term": {"kind": "chunk"}}}
-    if not words:
-        return body
-    filters = [_in_any_field(word) for word in words[:MAX_WORDS]]
-    return {**body, "aggs": {"words": {"filters": {"filters": filters}}}}
+def count_search(words: Iterable[str]) -> dict[str, Any]:
+    """Return the search that counts all windows and, for each word, those that hold it."""
+    body = {"size": 0, "track_total_hits": True, "query": {"term": {"kind": "window"}}}
+    filters = [_in_any_field(word) for word in islice(words, MAX_WORDS)]
+    return {**body, "aggs": {"words": {"filters": {"filters": filters}}}} if filters else body
 
 
 def spelling_search(words: Sequence[str]) -> dict[str, Any]:
-    """Return the search that counts the chunks of folded words and lists words one edit away."""
+    """Return the search that counts the windows of folded words and lists words one edit away."""
     near = {
         "field": SPELLING,
         "analyzer": "keyword",
@@ -77,10 +83,10 @@ def _best(query: dict[str, Any], k: int) -> dict[str, Any]:
     }
 
 
-def _in_any_field(words: str) -> dict[str, Any]:
+def _in_any_field(words: str, boost: float = 1.0) -> dict[str, Any]:
     fields = [
         f"{lang}.{field}^{weight:g}"
         for lang in analyzer.STEMMERS
         for field, weight in analyzer.FIELD_WEIGHTS.items()
     ]
-    return {"combined_fields": {"query": words, "fields": fields}}
+    return {"combined_fields": {"query": words, "fields": fields, "boost": boost}}

@@ -1,8 +1,9 @@
-"""How pages and chunks lie in an Elasticsearch index: analyzers, mapping, documents.
+"""How pages, chunks and windows lie in an Elasticsearch index: analyzers, mapping, documents.
 
-A chunk's words stand under its language (``fr.title`` or ``en.title``, …), so that each field is
-stemmed by one analyzer, which takes the steps of `language.analyzer` in their order. A question's
-words are stemmed in every language and searched in all fields.
+Windows are searched, chunks and pages are looked up. A window's words stand under its language
+(``fr.title`` or ``en.title``, …), so that each field is stemmed by one analyzer, which takes the
+steps of `language.analyzer` in their order. A question's words are stemmed in every language and
+searched in all fields.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from rag.core.documents import Chunk, IndexMeta, PageRecord, ScreenLink
+from rag.core.documents import Chunk, IndexMeta, PageRecord, ScreenLink, Window
 from rag.language import analyzer
 
 VECTOR = "vector"
 QUESTION = "question"
 SPELLING = "spelling"
+WINDOW_PREFIX = "window:"
 COMPOSED = (*range(0xC0, 0x250), *range(0x1E00, 0x1F00))
 # measured on 10,000 vectors: flat finds 1.00 of the exact top 5 in 2.5 ms, int8_flat .96-.98, hnsw
 # .34-1.0, and the default (bbq_hnsw) .51-1.0; help pages make 100 to 20,000 chunks
@@ -82,7 +84,7 @@ def index_settings() -> dict[str, Any]:
 
 def mapping(meta: IndexMeta) -> dict[str, Any]:
     """Return the strict mapping of an index made with this encoder; ``_meta`` says which."""
-    kept = {"type": "keyword", "index": False, "doc_values": False}
+    looked_up = {"type": "object", "enabled": False}
     return {
         "dynamic": "strict",
         "_meta": asdict(meta),
@@ -90,9 +92,9 @@ def mapping(meta: IndexMeta) -> dict[str, Any]:
             "kind": {"type": "keyword"},
             "id": {"type": "keyword"},
             "page": {"type": "keyword", "ignore_above": 8_000},
-            "position": {"type": "integer", "index": False, "doc_values": False},
-            "url": kept,
             "lang": {"type": "keyword"},
+            "version": {"type": "keyword"},
+            "audience": {"type": "keyword"},
             **{lang: _text_fields(lang) for lang in analyzer.STEMMERS},
             SPELLING: {
                 "type": "text",
@@ -107,46 +109,52 @@ def mapping(meta: IndexMeta) -> dict[str, Any]:
                 "similarity": "cosine",
                 "index_options": VECTOR_INDEX,
             },
-            "record": {"type": "object", "enabled": False},
+            **dict.fromkeys(("record", "chunk", "window"), looked_up),
         },
     }
 
 
 def chunk_document(chunk: Chunk) -> dict[str, Any]:
-    """Return a chunk's document, its vector left out."""
-    # the other languages are said to be empty: an update then clears a language that was left
-    words: dict[str, Any] = dict.fromkeys(analyzer.STEMMERS)
-    words[_field_lang(chunk.lang)] = {
-        "title": chunk.title,
-        "headings": list(chunk.headings),
-        "questions": list(chunk.questions),
-        "text": chunk.text,
-    }
-    return {
-        "kind": "chunk",
-        "id": chunk.id,
-        "page": chunk.page,
-        "position": chunk.position,
-        "url": chunk.url,
-        "lang": chunk.lang,
-        **words,
-    }
+    """Return a chunk's document: it is looked up, not searched."""
+    return {"kind": "chunk", "id": chunk.id, "page": chunk.page, "chunk": asdict(chunk)}
 
 
 def read_chunk(source: Mapping[str, Any]) -> Chunk:
     """Return the chunk of a document."""
-    words = source[_field_lang(source["lang"])]
-    return Chunk(
-        id=source["id"],
-        page=source["page"],
-        position=source["position"],
-        title=words["title"],
-        headings=tuple(words["headings"]),
-        url=source["url"],
-        lang=source["lang"],
-        text=words["text"],
-        questions=tuple(words["questions"]),
-    )
+    return Chunk(**_with_tuples(source["chunk"], "headings", "questions"))
+
+
+def window_id(window: str) -> str:
+    """Return the document id of a window, which no chunk has."""
+    return WINDOW_PREFIX + window
+
+
+def document_ids(record: PageRecord) -> frozenset[str]:
+    """Return the ids of the documents of a page's chunks and windows."""
+    return frozenset((*record.chunk_ids, *map(window_id, record.window_ids)))
+
+
+def window_document(window: Window) -> dict[str, Any]:
+    """Return a window's document, its vector left out."""
+    names = ("title", "headings", "questions", "text")
+    return {
+        "kind": "window",
+        "id": window.id,
+        "page": window.page,
+        "lang": window.lang,
+        "version": window.version,
+        "audience": window.audience,
+        _field_lang(window.lang): {name: getattr(window, name) for name in names},
+        "window": {"chunk_ids": window.chunk_ids},
+    }
+
+
+def read_window(source: Mapping[str, Any]) -> Window:
+    """Return the window of a document."""
+    names = ("id", "page", "lang", "version", "audience")
+    values = {name: source[name] for name in names} | source["window"]
+    values |= source[_field_lang(source["lang"])]
+    return Window(**_with_tuples(values, "headings", "questions", "chunk_ids"))
 
 
 def record_id(page_id: str) -> str:
@@ -161,11 +169,14 @@ def record_document(record: PageRecord) -> dict[str, Any]:
 
 def read_record(source: Mapping[str, Any]) -> PageRecord:
     """Return the record of a document."""
-    values = dict(source["record"])
+    names = ("chunk_ids", "window_ids", "see_also", "questions")
+    values = _with_tuples(source["record"], *names)
     values["actions"] = tuple(ScreenLink(**action) for action in values["actions"])
-    for name in ("chunk_ids", "see_also", "questions"):
-        values[name] = tuple(values[name])
     return PageRecord(**values)
+
+
+def _with_tuples(values: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {**values, **{name: tuple(values[name]) for name in names}}
 
 
 def _text_fields(lang: str) -> dict[str, Any]:

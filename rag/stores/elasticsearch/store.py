@@ -1,4 +1,4 @@
-"""The Elasticsearch store: chunks, words and vectors behind an alias, searched within a time."""
+"""The Elasticsearch store: pages, chunks and windows behind an alias, searched within a time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy
 
 from rag.config.settings import Settings
-from rag.core.documents import Chunk, IndexMeta, PageRecord, SearchLegs, Vectors
+from rag.core.documents import Chunk, IndexMeta, PageRecord, SearchLegs, Vectors, Window
 from rag.core.errors import IndexMissing
 from rag.core.protocols import StoreWriter
 from rag.stores.elasticsearch import generations
@@ -20,7 +20,14 @@ from rag.stores.elasticsearch.queries import (
     text_search,
     vector_search,
 )
-from rag.stores.elasticsearch.schema import VECTOR, read_chunk, read_record, record_id
+from rag.stores.elasticsearch.schema import (
+    VECTOR,
+    read_chunk,
+    read_record,
+    read_window,
+    record_id,
+    window_id,
+)
 
 
 class ElasticsearchStore:
@@ -68,11 +75,11 @@ class ElasticsearchStore:
         drop_changed_answers(self._server)
 
     def search(
-        self, vector: Vectors | None, words: Sequence[str], k: int, timeout_s: float
+        self, vector: Vectors | None, words: Mapping[str, float], k: int, timeout_s: float
     ) -> SearchLegs:
         """Search by vector and by words in one request. See `Store`.
 
-        The words are searched with BM25F over all fields of a chunk. Vectors are compared
+        The words are searched with BM25F over all fields of a window. Vectors are compared
         exactly, but 300 or more equal ones at the end of the ranking may not stand by their ids.
         """
         bodies = {"count": count_search(words)}
@@ -83,7 +90,7 @@ class ElasticsearchStore:
         answers = self._search(bodies, timeout_s)
         counted = answers["count"]
         return SearchLegs(
-            knn=[(chunk_id, 2.0 * score - 1.0) for chunk_id, score in _scored(answers.get("knn"))],
+            knn=[(window, 2.0 * score - 1.0) for window, score in _scored(answers.get("knn"))],
             bm25=_scored(answers.get("bm25")),
             frequencies=_frequencies(counted, len(words)),
             total=int(counted["hits"]["total"]["value"]),
@@ -95,14 +102,19 @@ class ElasticsearchStore:
             return {}
         answer = self._search({"words": spelling_search(words)}, timeout_s)["words"]
         found = {}
-        for n, (word, chunks) in enumerate(
+        for n, (word, windows) in enumerate(
             zip(words, _frequencies(answer, len(words)), strict=True)
         ):
             (entry,) = answer["suggest"].get(str(n)) or [{"options": []}]
             near = [(-option["freq"], option["text"]) for option in entry["options"]]
-            if chunks or near:
-                found[word] = word if chunks else min(near)[1]
+            if windows or near:
+                found[word] = word if windows else min(near)[1]
         return found
+
+    def windows(self, ids: Sequence[str], timeout_s: float) -> dict[str, Window]:
+        """Return the windows of these ids that exist."""
+        found = self._documents([window_id(i) for i in ids], timeout_s)
+        return {window.id: window for window in map(read_window, found)}
 
     def chunks(self, ids: Sequence[str], timeout_s: float) -> dict[str, Chunk]:
         """Return the chunks of these ids that exist."""
@@ -115,20 +127,20 @@ class ElasticsearchStore:
         return {record.id: record for record in map(read_record, found)}
 
     def vectors(self, ids: Sequence[str], timeout_s: float) -> dict[str, Vectors]:
-        """Return the vectors of these chunks; a chunk that has none is left out."""
+        """Return the vectors of these windows; a window that has none is left out."""
         if not ids:
             return {}
         with self._server.ask(timeout_s) as client:
             documents = client.search(
                 index=self._server.alias,
-                query={"ids": {"values": list(ids)}},
+                query={"ids": {"values": [window_id(i) for i in ids]}},
                 size=len(ids),
-                source_includes=[VECTOR],
+                source_includes=["id", VECTOR],
                 source_exclude_vectors=False,
                 track_total_hits=False,
             )["hits"]["hits"]
         return {
-            hit["_id"]: numpy.asarray(hit["_source"][VECTOR], numpy.float32)
+            hit["_source"]["id"]: numpy.asarray(hit["_source"][VECTOR], numpy.float32)
             for hit in documents
             if hit["_source"].get(VECTOR) is not None
         }
@@ -162,7 +174,7 @@ class ElasticsearchStore:
 
 def _scored(answer: Mapping[str, Any] | None) -> list[tuple[str, float]]:
     hits = answer["hits"]["hits"] if answer else []
-    return [(hit["_id"], float(hit["sort"][0])) for hit in hits]
+    return [(hit["sort"][1], float(hit["sort"][0])) for hit in hits]
 
 
 def _frequencies(answer: Mapping[str, Any], words: int) -> list[int]:

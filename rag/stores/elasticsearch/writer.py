@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from rag.core.documents import Chunk, IndexMeta, PageRecord, Vectors, check_meta
+from rag.core.documents import Chunk, IndexMeta, PageRecord, Vectors, Window, check_meta
 from rag.core.errors import HelpError
 from rag.core.invocation import rebuild_command
 from rag.stores.elasticsearch import generations
@@ -16,9 +16,13 @@ from rag.stores.elasticsearch.client import WRITE_TIMEOUT_S, Server
 from rag.stores.elasticsearch.generations import BuildLock
 from rag.stores.elasticsearch.schema import (
     VECTOR,
+    WINDOW_PREFIX,
     chunk_document,
+    document_ids,
     record_document,
     record_id,
+    window_document,
+    window_id,
 )
 
 SAMPLE = 20
@@ -38,7 +42,7 @@ class ElasticsearchWriter:
         self._lock = BuildLock(server)
         self._name: str | None = None
         self._bulk: Bulk | None = None
-        self._pages: dict[str, tuple[str, ...]] = {}
+        self._pages: dict[str, frozenset[str]] = {}
         self._sample: dict[str, Vectors] = {}
         self._offered = 0
         try:
@@ -50,30 +54,37 @@ class ElasticsearchWriter:
         self._rebuilds = self._base is None
 
     def put_page(
-        self, record: PageRecord, chunks: Sequence[Chunk], vectors: dict[str, Vectors]
+        self,
+        record: PageRecord,
+        chunks: Sequence[Chunk],
+        windows: Sequence[Window],
+        vectors: Mapping[str, Vectors],
     ) -> None:
         """Write a page. Raises: HelpError naming the page that Elasticsearch refused."""
         bulk = self._open()
-        for gone in set(self._pages.get(record.id, ())) - {chunk.id for chunk in chunks}:
+        new = document_ids(record)
+        for gone in self._pages.get(record.id, frozenset()) - new:
             bulk.delete(gone, record.id)
         for chunk in chunks:
-            document = chunk_document(chunk)
-            if chunk.id in vectors:
-                vector = vectors[chunk.id]
-                if vector.any():
-                    document[VECTOR] = bulk.pack(vector)
-                    self._note_sample(chunk.id, vector)
-                bulk.index(chunk.id, document, record.id)
-            else:
-                bulk.update(chunk.id, document, record.id)
+            bulk.index(chunk.id, chunk_document(chunk), record.id)
+        for window in windows:
+            if window.id in vectors:
+                self._put_window(bulk, window, vectors[window.id])
         bulk.index(record_id(record.id), record_document(record), record.id)
-        self._pages[record.id] = record.chunk_ids
+        self._pages[record.id] = new
+
+    def _put_window(self, bulk: Bulk, window: Window, vector: Vectors) -> None:
+        document = window_document(window)
+        if vector.any():
+            document[VECTOR] = bulk.pack(vector)
+            self._note_sample(window.id, vector)
+        bulk.index(window_id(window.id), document, window.page)
 
     def delete_page(self, page_id: str) -> None:
-        """Remove a page and its chunks."""
+        """Remove a page, its chunks and windows."""
         bulk = self._open()
-        for chunk_id in self._pages.pop(page_id, ()):
-            bulk.delete(chunk_id, page_id)
+        for gone in self._pages.pop(page_id, frozenset()):
+            bulk.delete(gone, page_id)
         bulk.delete(record_id(page_id), page_id)
 
     def publish(self) -> None:
@@ -123,26 +134,28 @@ class ElasticsearchWriter:
             self._name = generations.create(self._server, self._meta)
         else:
             records = generations.read_records(self._server, self._base)
-            self._pages = {page: record.chunk_ids for page, record in records.items()}
+            self._pages = {page: document_ids(record) for page, record in records.items()}
             self._name = generations.clone(self._server, self._base)
         self._bulk = Bulk(self._server, self._name, packed=packs_vectors(self._server))
         return self._bulk
 
-    def _note_sample(self, chunk_id: str, vector: Vectors) -> None:
+    def _note_sample(self, name: str, vector: Vectors) -> None:
         self._offered += 1
         if len(self._sample) >= SAMPLE:
             if random.random() > SAMPLE / self._offered:
                 return
             self._sample.pop(random.choice(list(self._sample)))
-        self._sample[chunk_id] = vector
+        self._sample[name] = vector
 
     def _verify(self, name: str) -> None:
         with self._server.ask(MERGE_TIMEOUT_S) as client:
-            # one segment without the deleted chunks: their words would still count in the scores
+            # one segment without the deleted windows: their words would still count in the scores
             client.indices.forcemerge(index=name, max_num_segments=1)
             client.indices.refresh(index=name)
-        chunk_ids = {chunk_id for ids in self._pages.values() for chunk_id in ids}
-        for kind, number in (("page", len(self._pages)), ("chunk", len(chunk_ids))):
+        listed = {i for ids in self._pages.values() for i in ids}
+        windows = sum(i.startswith(WINDOW_PREFIX) for i in listed)
+        expected = {"page": len(self._pages), "chunk": len(listed) - windows, "window": windows}
+        for kind, number in expected.items():
             with self._server.ask(WRITE_TIMEOUT_S) as client:
                 stored = client.count(index=name, query={"term": {"kind": kind}})["count"]
             if stored != number:
@@ -150,21 +163,22 @@ class ElasticsearchWriter:
                     f"{number} {kind}s were sent to Elasticsearch at {self._server.where}, but "
                     f"{stored} are there. Nothing was published. Rebuild it: {rebuild_command()}"
                 )
-        for chunk_id in self._sample.keys() & chunk_ids:
-            self._find_by_vector(name, chunk_id, self._sample[chunk_id])
+        for window, vector in self._sample.items():
+            if window_id(window) in listed:
+                self._find_by_vector(name, window, vector)
 
-    def _find_by_vector(self, name: str, chunk_id: str, vector: Vectors) -> None:
+    def _find_by_vector(self, name: str, window: str, vector: Vectors) -> None:
         knn = {
             "field": VECTOR,
             "query_vector": vector.tolist(),
             "k": 1,
             "num_candidates": 1,
-            "filter": {"ids": {"values": [chunk_id]}},
+            "filter": {"ids": {"values": [window_id(window)]}},
         }
         with self._server.ask(WRITE_TIMEOUT_S) as client:
             found = client.search(index=name, knn=knn, source=False)["hits"]["hits"]
         if not found or found[0]["_score"] < SAME_SCORE:
             raise HelpError(
-                f"The chunk {chunk_id} is not found by its own vector in Elasticsearch at "
+                f"The window {window} is not found by its own vector in Elasticsearch at "
                 f"{self._server.where}. Nothing was published. Rebuild it: {rebuild_command()}"
             )

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from rag.core.documents import Chunk, IndexMeta, PageRecord, ScreenLink
+from rag.core.documents import Chunk, IndexMeta, PageRecord, ScreenLink, Window
 from rag.core.errors import IndexBusy, SearchUnavailable
 from rag.core.invocation import index_command
 from rag.language import analyzer
@@ -20,21 +20,27 @@ SCHEMA = (
     "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
     "CREATE TABLE IF NOT EXISTS pages (id TEXT PRIMARY KEY, root TEXT NOT NULL,"
     " hash TEXT NOT NULL, title TEXT NOT NULL, url TEXT NOT NULL, lang TEXT NOT NULL,"
-    " chunk_ids TEXT NOT NULL, links TEXT NOT NULL)",
+    " chunk_ids TEXT NOT NULL, window_ids TEXT NOT NULL, links TEXT NOT NULL)",
     "CREATE TABLE IF NOT EXISTS chunks (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
     " page TEXT NOT NULL, position INTEGER NOT NULL, title TEXT NOT NULL, headings TEXT NOT NULL,"
     " url TEXT NOT NULL, lang TEXT NOT NULL, text TEXT NOT NULL, questions TEXT NOT NULL)",
     "CREATE INDEX IF NOT EXISTS chunks_of_page ON chunks (page)",
+    "CREATE TABLE IF NOT EXISTS windows (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
+    " page TEXT NOT NULL, lang TEXT NOT NULL, title TEXT NOT NULL, headings TEXT NOT NULL,"
+    " questions TEXT NOT NULL, text TEXT NOT NULL, chunk_ids TEXT NOT NULL,"
+    " version TEXT NOT NULL, audience TEXT NOT NULL)",
+    "CREATE INDEX IF NOT EXISTS windows_of_page ON windows (page)",
     "CREATE TABLE IF NOT EXISTS vectors (number INTEGER PRIMARY KEY, vector BLOB NOT NULL)",
     "CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5(title, headings, questions, text,"
     " tokenize = \"unicode61 remove_diacritics 0 tokenchars ''''\")",
     "CREATE VIRTUAL TABLE IF NOT EXISTS vocabulary USING fts5vocab(words, row)",
-    "CREATE TABLE IF NOT EXISTS spellings (word TEXT PRIMARY KEY, chunks INTEGER NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS spellings (word TEXT PRIMARY KEY, windows INTEGER NOT NULL)",
 )
-TABLES = ("meta", "pages", "chunks", "vectors", "vocabulary", "words", "spellings")
+TABLES = ("meta", "pages", "chunks", "windows", "vectors", "vocabulary", "words", "spellings")
 BUSY_MS = 5_000
-PAGE_COLUMNS = "id, root, hash, title, url, lang, chunk_ids, links"
+PAGE_COLUMNS = "id, root, hash, title, url, lang, chunk_ids, window_ids, links"
 CHUNK_COLUMNS = "id, page, position, title, headings, url, lang, text, questions"
+WINDOW_COLUMNS = "id, page, lang, title, headings, questions, text, chunk_ids, version, audience"
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -123,9 +129,26 @@ def read_chunk(row: tuple[Any, ...]) -> Chunk:
     return Chunk(chunk_id, page, position, title, path, url, lang, text, asked)
 
 
+def read_window(row: tuple[Any, ...]) -> Window:
+    """Return the window of a row of `WINDOW_COLUMNS`."""
+    window_id, page, lang, title, headings, questions, text, chunk_ids, version, audience = row
+    return Window(
+        id=window_id,
+        page=page,
+        lang=lang,
+        title=title,
+        headings=tuple(orjson.loads(headings)),
+        questions=tuple(orjson.loads(questions)),
+        text=text,
+        chunk_ids=tuple(orjson.loads(chunk_ids)),
+        version=version,
+        audience=audience,
+    )
+
+
 def read_record(row: tuple[Any, ...]) -> PageRecord:
     """Return the page of a row of `PAGE_COLUMNS`."""
-    page_id, root, digest, title, url, lang, chunk_ids, links_text = row
+    page_id, root, digest, title, url, lang, chunk_ids, window_ids, links_text = row
     links = orjson.loads(links_text)
     return PageRecord(
         id=page_id,
@@ -135,6 +158,7 @@ def read_record(row: tuple[Any, ...]) -> PageRecord:
         url=url,
         lang=lang,
         chunk_ids=tuple(orjson.loads(chunk_ids)),
+        window_ids=tuple(orjson.loads(window_ids)),
         see_also=tuple(links["see_also"]),
         actions=tuple(ScreenLink(**action) for action in links["actions"]),
         questions=tuple(links["questions"]),

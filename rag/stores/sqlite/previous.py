@@ -12,7 +12,7 @@ from rag.stores.sqlite.answer_rows import ANSWER_SCHEMA, drop_changed
 from rag.stores.sqlite.file import SCHEMA, TABLES, begin, connect, explained, read_value
 
 WORDS = "rowid, title, headings, questions, text"
-COPIED = ("meta", "pages", "chunks", "vectors", "spellings")
+COPIED = ("meta", "pages", "chunks", "windows", "vectors", "spellings")
 
 
 def previous_file(path: Path) -> Path:

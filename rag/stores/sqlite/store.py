@@ -13,7 +13,7 @@ from typing import Any
 import numpy
 from rapidfuzz.distance import OSA
 
-from rag.core.documents import Chunk, IndexMeta, PageRecord, SearchLegs, Vectors
+from rag.core.documents import Chunk, IndexMeta, PageRecord, SearchLegs, Vectors, Window
 from rag.core.errors import IndexMissing
 from rag.core.invocation import index_command
 from rag.core.protocols import StoreWriter
@@ -22,12 +22,14 @@ from rag.stores.sqlite import previous
 from rag.stores.sqlite.file import (
     CHUNK_COLUMNS,
     PAGE_COLUMNS,
+    WINDOW_COLUMNS,
     connect,
     explained,
     read_chunk,
     read_meta,
     read_record,
     read_value,
+    read_window,
     state,
 )
 from rag.stores.sqlite.writer import SqliteWriter
@@ -93,18 +95,19 @@ class SqliteStore:
         previous.rollback(self._path)
 
     def search(
-        self, vector: Vectors | None, words: Sequence[str], k: int, timeout_s: float
+        self, vector: Vectors | None, words: Mapping[str, float], k: int, timeout_s: float
     ) -> SearchLegs:
         """Search the matrix exactly and the words by FTS5's BM25, in one snapshot."""
         with self._searching() as connection:
             connection.execute("BEGIN")
             try:
                 knn = [] if vector is None else self._search_vector(connection, vector, k)
-                total = int(connection.execute("SELECT count(*) FROM chunks").fetchone()[0])
-                stems = [analyzer.query_stems(word) for word in words]
-                counts = _document_counts(connection, {stem for group in stems for stem in group})
-                bm25 = _search_stems(connection, counts, total, k)
-                frequencies = [max(counts.get(stem, 0) for stem in group) for group in stems]
+                total = int(connection.execute("SELECT count(*) FROM windows").fetchone()[0])
+                weights = _stem_weights(words)
+                counts = _document_counts(connection, weights)
+                bm25 = _search_stems(connection, counts, weights, total, k)
+                groups = map(analyzer.query_stems, words)
+                frequencies = [max(counts.get(stem, 0) for stem in group) for group in groups]
             finally:
                 connection.execute("COMMIT")
         return SearchLegs(knn, bm25, frequencies, total)
@@ -115,6 +118,10 @@ class SqliteStore:
             found = {word: _nearest_word(connection, word) for word in words}
         return {word: near for word, near in found.items() if near}
 
+    def windows(self, ids: Sequence[str], timeout_s: float) -> dict[str, Window]:
+        """Return the windows of these ids that exist."""
+        return {row[0]: read_window(row) for row in self._rows("windows", WINDOW_COLUMNS, ids)}
+
     def chunks(self, ids: Sequence[str], timeout_s: float) -> dict[str, Chunk]:
         """Return the chunks of these ids that exist."""
         return {row[0]: read_chunk(row) for row in self._rows("chunks", CHUNK_COLUMNS, ids)}
@@ -124,8 +131,8 @@ class SqliteStore:
         return {row[0]: read_record(row) for row in self._rows("pages", PAGE_COLUMNS, ids)}
 
     def vectors(self, ids: Sequence[str], timeout_s: float) -> dict[str, Vectors]:
-        """Return the vectors of these chunks; a chunk that has none is left out."""
-        joined = "chunks JOIN vectors USING (number)"
+        """Return the vectors of these windows; a window that has none is left out."""
+        joined = "windows JOIN vectors USING (number)"
         return {
             row[0]: numpy.frombuffer(row[1], numpy.float32)
             for row in self._rows(joined, "id, vector", ids)
@@ -191,7 +198,7 @@ class SqliteStore:
         if generation == self._generation:
             return
         rows = connection.execute(
-            "SELECT id, vector FROM chunks JOIN vectors USING (number) ORDER BY id"
+            "SELECT id, vector FROM windows JOIN vectors USING (number) ORDER BY id"
         ).fetchall()
         self._ids = [row[0] for row in rows]
         flat = numpy.frombuffer(b"".join(row[1] for row in rows), numpy.float32)
@@ -200,31 +207,46 @@ class SqliteStore:
 
 
 def _search_stems(
-    connection: sqlite3.Connection, counts: Mapping[str, int], total: int, k: int
+    connection: sqlite3.Connection,
+    counts: Mapping[str, int],
+    weights: Mapping[str, float],
+    total: int,
+    k: int,
 ) -> list[tuple[str, float]]:
     """Score each stem by itself, to give it Lucene's idf in place of FTS5's.
 
-    ``counts`` are the stems that some chunk holds, and in how many chunks each stands.
-    FTS5's is next to nothing for a stem that half of the chunks hold; Lucene's never is.
+    ``counts`` are the stems that some window holds, and in how many windows each stands.
+    FTS5's is next to nothing for a stem that half of the windows hold; Lucene's never is.
     """
     if not counts:
         return []
-    weights = ", ".join(str(weight) for weight in analyzer.FIELD_WEIGHTS.values())
-    part = f"SELECT rowid AS number, -bm25(words, {weights}) * ? AS part"
+    fields = ", ".join(str(weight) for weight in analyzer.FIELD_WEIGHTS.values())
+    part = f"SELECT rowid AS number, -bm25(words, {fields}) * ? AS part"
     parts = " UNION ALL ".join([f"{part} FROM words WHERE words MATCH ?"] * len(counts))
-    parameters = [v for stem, n in counts.items() for v in (_idf_ratio(total, n), f'"{stem}"')]
+    parameters: list[float | str] = []
+    for stem, count in counts.items():
+        parameters += [weights[stem] * _idf_ratio(total, count), f'"{stem}"']
     rows = connection.execute(
         # FTS5 cannot score inside an aggregate: the parts are computed first. Ids are read for the
         # k best and their equals alone
         f"WITH parts AS MATERIALIZED ({parts}), scores AS MATERIALIZED"
         " (SELECT number, sum(part) AS score FROM parts GROUP BY number),"
         " last AS (SELECT score FROM scores ORDER BY score DESC LIMIT 1 OFFSET ?)"
-        " SELECT chunks.id, score FROM scores JOIN chunks USING (number)"
+        " SELECT windows.id, score FROM scores JOIN windows USING (number)"
         " WHERE score >= coalesce((SELECT score FROM last), 0)"
-        " ORDER BY score DESC, chunks.id LIMIT ?",
+        " ORDER BY score DESC, windows.id LIMIT ?",
         [*parameters, k - 1, k],
     )
     return [(row[0], float(row[1])) for row in rows]
+
+
+def _stem_weights(words: Mapping[str, float]) -> dict[str, float]:
+    """Return the weight of each stem: the greatest of the words that may stand under it."""
+    weights: dict[str, float] = {}
+    for word, weight in words.items():
+        for stem in analyzer.query_stems(word):
+            weights[stem] = max(weight, weights.get(stem, 0.0))
+    return weights
 
 
 def _idf_ratio(total: int, count: int) -> float:
@@ -235,7 +257,7 @@ def _idf_ratio(total: int, count: int) -> float:
 
 
 def _document_counts(connection: sqlite3.Connection, stems: Collection[str]) -> dict[str, int]:
-    """Return in how many chunks each stem stands, those in none left out."""
+    """Return in how many windows each stem stands, those in none left out."""
     marks = ",".join("?" * len(stems))
     sql = f"SELECT term, doc FROM vocabulary WHERE term IN ({marks}) ORDER BY term"
     return dict(connection.execute(sql, list(stems)).fetchall())
@@ -245,7 +267,7 @@ def _nearest_word(connection: sqlite3.Connection, word: str) -> str | None:
     if connection.execute("SELECT 1 FROM spellings WHERE word = ?", (word,)).fetchone():
         return word
     rows = connection.execute(
-        "SELECT word, chunks FROM spellings WHERE word >= ? AND word < ?"
+        "SELECT word, windows FROM spellings WHERE word >= ? AND word < ?"
         " AND length(word) BETWEEN ? AND ?",
         (word[:1], word[:1] + "\U0010ffff", len(word) - 1, len(word) + 1),
     )
