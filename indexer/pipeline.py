@@ -8,8 +8,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from indexer.chunker import chunk_page
-from indexer.loader import Candidate, hash_page, load_page, read_page
-from indexer.sources import Skip, find_candidates, is_named, no_page, place
+from indexer.sources import (
+    Candidate,
+    Skip,
+    find_candidates,
+    hash_page,
+    is_named,
+    load_page,
+    no_page,
+    place,
+    read_page,
+)
 from indexer.windows import windows_of
 from rag.api import index_meta
 from rag.core.documents import Chunk, Page, PageRecord, Vectors, Window, check_meta

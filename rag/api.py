@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from rag.assistant import Assistant
-    from rag.cache.answers import AnswerCache
-    from rag.cache.flight import Flight
+    from rag.cache import AnswerCache, Flight
     from rag.conversation import SharedConversations
     from rag.writing.once import Writing
 
@@ -197,7 +196,7 @@ def _host(model: str, settings: Settings) -> str:
 
 def open_flight(settings: Settings, *, uses_model: bool = True, warming: bool = False) -> Flight:
     """Open the kept answers of these settings; none are looked up when the cache is off."""
-    from rag.cache.flight import Flight
+    from rag.cache import Flight
 
     if not settings.cache_enabled:
         return Flight(None)
@@ -211,7 +210,7 @@ def open_cache(
 
     Raises: ConfigError.
     """
-    from rag.cache.answers import AnswerCache
+    from rag.cache import AnswerCache
 
     return AnswerCache(
         open_answer_store(settings),

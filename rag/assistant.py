@@ -14,8 +14,7 @@ from typing import Self
 
 from rag import gate
 from rag.answers import Context, extract_answer, nothing_found, sources_of, unsearched
-from rag.cache.answers import Request
-from rag.cache.flight import Flight
+from rag.cache import Flight, Request
 from rag.checking.passages import WordEncoder
 from rag.conversation import SharedConversations
 from rag.core.answers import Answer, AnswerEvent, CompleteEvent, SourcesEvent

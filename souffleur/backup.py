@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 import numpy
 
 from rag.analytics.recorder import KEY_FILE, make_key
-from rag.cache.keeping import every_entry
+from rag.cache.maintenance import every_entry
 from rag.config.settings import SWITCHES_FILE, Settings
 from rag.core.errors import HelpError, IndexMissing
 from rag.core.invocation import command, index_command

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import numpy
 
-from indexer.loader import Candidate, hash_page, read_page
-from indexer.sources import find_candidates
-from rag.cache.keeping import every_entry
+from indexer.sources import Candidate, find_candidates, hash_page, read_page
+from rag.cache.maintenance import every_entry
 from rag.core.documents import Chunk, IndexMeta, PageRecord, Vectors, Window
 from rag.core.errors import CorpusError, HelpError
 from rag.core.invocation import command, index_command, rebuild_command

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
 
-from indexer.parsers.assembly import make_page
 from indexer.parsers.documents import need
+from indexer.parsers.metadata import make_page
 from rag.core.documents import Block, Page
 from rag.core.errors import CorpusError
 

@@ -6,9 +6,8 @@ from dataclasses import replace
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
-from indexer.parsers.assembly import linked_id, make_page
-from indexer.parsers.builder import BlockBuilder
-from indexer.parsers.decoding import decode
+from indexer.parsers.blocks import BlockBuilder
+from indexer.parsers.metadata import decode, linked_id, make_page
 from rag.core.documents import Block, Page
 from rag.core.errors import CorpusError
 

@@ -10,10 +10,8 @@ from functools import cache
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from indexer.parsers.assembly import make_page, slug
-from indexer.parsers.decoding import decode
-from indexer.parsers.front_matter import split_front_matter
 from indexer.parsers.html import read_fragment
+from indexer.parsers.metadata import decode, make_page, slug, split_front_matter
 from rag.core.documents import Page
 
 _GIVEN_ID = re.compile(r"\s*\{:?\s*#([\w.:-]+)[^{}]*\}\s*$")

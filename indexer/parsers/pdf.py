@@ -5,8 +5,8 @@ from __future__ import annotations
 from io import BytesIO
 from typing import Any
 
-from indexer.parsers.assembly import make_page
 from indexer.parsers.documents import need
+from indexer.parsers.metadata import make_page
 from indexer.parsers.text import text_blocks
 from rag.core.documents import Block, Page
 from rag.core.errors import CorpusError

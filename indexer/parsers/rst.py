@@ -8,9 +8,8 @@ from docutils import nodes
 from docutils.core import publish_doctree, publish_from_doctree
 from docutils.parsers.rst import roles
 
-from indexer.parsers.assembly import make_page
-from indexer.parsers.decoding import decode
 from indexer.parsers.html import read_fragment
+from indexer.parsers.metadata import decode, make_page
 from rag.core.documents import Page
 
 _BODY = re.compile(r"<body[^>]*>(.*)</body>", re.DOTALL)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-from indexer.parsers.assembly import make_page
-from indexer.parsers.decoding import decode
+from indexer.parsers.metadata import decode, make_page
 from rag.core.documents import Block, Page
 
 _UNDERLINE = re.compile(r"(=|-|~|\*){3,}")

@@ -12,8 +12,7 @@ from typing import Any
 
 from rag.api import index_meta, open_cache, open_retriever
 from rag.assistant import Assistant
-from rag.cache.answers import AnswerCache, Request
-from rag.cache.flight import Flight
+from rag.cache import AnswerCache, Flight, Request
 from rag.config.settings import Settings
 from rag.core.answers import Answer, CompleteEvent, Source, Usage
 from rag.core.deadline import Deadline

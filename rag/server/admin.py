@@ -20,7 +20,7 @@ from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, Field
 
 from rag.analytics.recorder import recorded
-from rag.cache.keeping import TIMEOUT_S, clear, figures
+from rag.cache.maintenance import TIMEOUT_S, clear, figures
 from rag.core.protocols import AnswerStore
 from rag.core.records import LONGEST_COMMENT, Record, document, now
 from rag.desk import HelpDesk

@@ -8,8 +8,7 @@ from contextlib import aclosing
 from typing import Protocol
 
 from rag.answers import extract_answer
-from rag.cache.answers import Request
-from rag.cache.flight import Flight
+from rag.cache import Flight, Request
 from rag.core.answers import Answer, AnswerEvent, ChunkEvent, CompleteEvent, Usage
 from rag.core.deadline import Deadline
 from rag.core.errors import DeadlineExceeded, ModelUnavailable

@@ -14,7 +14,7 @@ from rag.core.invocation import command, index_command
 from souffleur.cli.output import FOUND_NOTHING, Progress, counted, print_json, printable
 
 if TYPE_CHECKING:
-    from rag.cache.warm import OnProgress, Warmed, Warmer
+    from rag.cache.maintenance import OnProgress, Warmed, Warmer
     from rag.config.settings import Settings
     from rag.core.protocols import AnswerStore, Lexicon
     from rag.core.records import CachedAnswer
@@ -38,7 +38,7 @@ def cache() -> None:
 @JSON
 def stats(as_json: bool) -> None:
     """Say how many answers are kept and what they spared."""
-    from rag.cache.keeping import TIMEOUT_S, figures
+    from rag.cache.maintenance import TIMEOUT_S, figures
 
     with _opened_answers() as store:
         found = figures(store.stats(TIMEOUT_S))
@@ -52,7 +52,7 @@ def list_(limit: int, as_json: bool) -> None:
     """Show the answers kept, the last used first."""
     from itertools import islice
 
-    from rag.cache.keeping import every_entry
+    from rag.cache.maintenance import every_entry
 
     with _opened_answers() as store:
         rows = [_entry_row(entry) for entry in islice(every_entry(store), limit)]
@@ -71,8 +71,8 @@ def list_(limit: int, as_json: bool) -> None:
 @JSON
 def clear(page: str | None, expired: bool, pinned: bool, as_json: bool) -> None:
     """Remove the answers kept; those pinned stay."""
-    from rag.cache.keeping import CLEAR_S
-    from rag.cache.keeping import clear as remove
+    from rag.cache.maintenance import CLEAR_S
+    from rag.cache.maintenance import clear as remove
 
     if expired and (page is not None or pinned):
         raise click.UsageError("--expired goes alone: a pinned answer does not expire.")
@@ -112,7 +112,7 @@ def pin(
 @JSON
 def unpin(which: str, as_json: bool) -> None:
     """Remove the pinned answer of a question or a key."""
-    from rag.cache.keeping import drop, entries_named
+    from rag.cache.maintenance import drop, entries_named
     from rag.core.errors import HelpError
 
     with _opened_answers() as store:
@@ -131,8 +131,8 @@ def report_false_hit(which: str, as_json: bool) -> None:
 
     WHICH is the question that it was written for, or the first digits of its key.
     """
-    from rag.cache.keeping import entries_named
-    from rag.cache.keeping import report_false_hit as report
+    from rag.cache.maintenance import entries_named
+    from rag.cache.maintenance import report_false_hit as report
 
     with _opened_answers() as store:
         found = entries_named(store, which)
@@ -244,8 +244,8 @@ def _print_stats(found: dict[str, Any]) -> None:
 def _pin(question: str, text: str, names: Sequence[str]) -> CachedAnswer:
     """Pin an answer. Raises: HelpError for a page that is not indexed; SearchUnavailable."""
     from rag.api import open_cache
-    from rag.cache.answers import Request
-    from rag.cache.keeping import TIMEOUT_S, pinned_answer
+    from rag.cache import Request
+    from rag.cache.maintenance import TIMEOUT_S, pinned_answer
     from rag.config.settings import load_settings
     from rag.core.errors import HelpError
     from rag.question import read_question
@@ -300,7 +300,7 @@ def _warm(
     import asyncio
 
     from rag.api import open_cache
-    from rag.cache.warm import Warmer, questions_to_warm
+    from rag.cache.maintenance import Warmer, questions_to_warm
     from rag.config.settings import load_settings
     from rag.core.errors import IndexMissing
     from rag.stores import open_store

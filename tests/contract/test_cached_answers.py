@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from rag.api import open_assistant, open_cache
-from rag.cache.answers import Request
-from rag.cache.keeping import pinned_answer
+from rag.cache import Request
+from rag.cache.maintenance import pinned_answer
 from rag.config.settings import Settings
 from rag.question import read_question
 from rag.stores import open_store

@@ -10,7 +10,7 @@ import numpy
 import pytest
 
 from indexer.chunker import chunk_page
-from indexer.loader import find_pages, load_page
+from indexer.sources import find_pages, load_page
 from rag.config.settings import Settings
 from rag.core.documents import Chunk
 from rag.core.protocols import Store

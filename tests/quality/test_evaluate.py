@@ -5,8 +5,8 @@ import orjson
 import pytest
 from click.testing import CliRunner
 
-from indexer.loader import find_pages, load_page, read_page
 from indexer.memory import index_pages
+from indexer.sources import find_pages, load_page, read_page
 from rag.config.settings import load_settings
 from rag.core.documents import Block, Page
 from rag.encoders import bundled_encoder

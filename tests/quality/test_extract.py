@@ -7,7 +7,7 @@ import statistics
 import pytest
 
 from indexer.chunker import chunk_page
-from indexer.loader import find_pages, load_page, read_page
+from indexer.sources import find_pages, load_page, read_page
 from rag.encoders import bundled_encoder
 from tests.quality.extracts import QUESTIONS, extracts
 

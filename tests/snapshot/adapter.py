@@ -18,9 +18,9 @@ import orjson
 
 import cli
 from indexer.chunker import chunk_page
-from indexer.loader import find_pages, hash_page, read_page
 from indexer.parsers import parse_page
 from indexer.pipeline import run
+from indexer.sources import find_pages, hash_page, read_page
 from rag import api, prompt
 from rag.cache.match import explain
 from rag.cache.sides import sides

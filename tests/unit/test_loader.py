@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from indexer.loader import Candidate, find_pages, hash_page, load_page, read_page
 from indexer.parsers.worker import shared
+from indexer.sources import Candidate, find_pages, hash_page, load_page, read_page
 from rag.core.errors import ConfigError, CorpusError
 
 

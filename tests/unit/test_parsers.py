@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from indexer.chunker import chunk_page
-from indexer.loader import Candidate, load_page
+from indexer.sources import Candidate, load_page
 from rag.core.documents import Block, Page, ScreenLink
 from rag.core.errors import CorpusError
 

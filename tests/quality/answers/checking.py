@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from indexer.loader import find_pages, load_page, read_page
+from indexer.sources import find_pages, load_page, read_page
 from rag.core.errors import CorpusError
 from tests.quality.answers.cases import Case, fold, missing
 
