@@ -9,6 +9,7 @@ import asyncio
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,7 @@ PATIENT_S = 60.0  # nothing is late on a busy machine
 # anything that a message has a place for
 VALUES = {"reason": "REASON", "count": 3, "ms": 12.0, "model": "MODEL"}
 COLUMNS = 90
+MOST_HITS = 30
 
 
 class Help:
@@ -60,13 +62,19 @@ class Help:
         run([pages], self.store, self._encoder)
         self._retriever = api.open_retriever(self._settings, self.store)
         self._assistant = api.open_assistant(self._settings, use_model=False)
+        self._found: dict[tuple[str, str, str | None], Retrieval] = {}
 
     def close(self) -> None:
         asyncio.run(self._assistant.close())
         self.store.close()
 
     def retrieve(self, question: Question, k: int, page: str | None = None) -> Retrieval:
-        return self._retriever.retrieve(question, k, page=page, timeout_s=PATIENT_S)
+        """Search once for all kinds that ask the same."""
+        key = (question.raw, question.standalone, page)
+        if key not in self._found:
+            found = self._retriever.retrieve(question, MOST_HITS, page=page, timeout_s=PATIENT_S)
+            self._found[key] = found
+        return replace(self._found[key], hits=self._found[key].hits[:k])
 
     def ask(self, question: str, page: str | None = None) -> dict[str, Any]:
         """Return what `ask --no-llm --json` prints."""

@@ -64,7 +64,6 @@ def asked() -> list[tuple[str, str, str | None]]:
     found = [(row["question"], None) for row in rows("questions")]
     found += [(row["question"], row["page"]) for row in rows("ambiguous")]
     found += [(row["question"], None) for row in rows("extracts")]
-    found += [(turn["question"], None) for talk in rows("conversations") for turn in talk["turns"]]
     return [(f"{text} @{page}" if page else text, text, page) for text, page in found]
 
 
@@ -116,6 +115,7 @@ def cache_pairs(_: adapter.Help) -> Values:
 
 def kept_questions(_: adapter.Help) -> Values:
     texts = [text for _, text, _ in asked()]
+    texts += [turn["question"] for talk in rows("conversations") for turn in talk["turns"]]
     texts += [row[side] for row in rows("cache_pairs") for side in ("a", "b")]
     return {text: _kept(adapter.kept_question(text)) for text in texts}
 
