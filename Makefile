@@ -7,7 +7,8 @@ BIN = $(VENV)/bin
 PIP_INSTALL = $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install install-test test lint fix answers docs services services-stop clean
+.PHONY: help demo install install-quick install-test quick test lint fix answers docs services services-stop \
+  clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1: \2/p' Makefile
@@ -18,7 +19,16 @@ demo: install ## install, index corpus/, answer a question
 
 install: $(VENV)/.installed ## make the virtual environment
 
-install-test: $(VENV)/.installed-test ## add what the tests need
+install-quick: $(VENV)/.installed-quick ## add what the quick tests need
+
+install-test: $(VENV)/.installed-test ## add what all tests need
+
+quick: install-quick ## check style, types, and all that needs no server, browser or torch
+	$(BIN)/ruff check -q .
+	$(BIN)/ruff format -q --check .
+	@# The types are checked beside the tests.
+	@$(BIN)/mypy & types=$$!; $(BIN)/python -m pytest --quick -q -n 2 $(PYTEST_ARGS); tests=$$?; \
+	  wait $$types && exit $$tests
 
 test: install-test lint ## run every test, on real services (CI=1 refuses skips)
 	@# Here, and not inside a test, so that the minutes of the first build are seen to pass.
@@ -59,6 +69,10 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP_INSTALL) -e .
 	@touch $@
 
+$(VENV)/.installed-quick: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP_INSTALL) -e '.[quick]'
+	@touch $(VENV)/.installed $@
+
 $(VENV)/.installed-test: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP_INSTALL) -e '.[test]'
-	@touch $(VENV)/.installed $@
+	@touch $(VENV)/.installed $(VENV)/.installed-quick $@

@@ -9,6 +9,7 @@ import sqlite3
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import NoReturn
 
 import pytest
@@ -21,6 +22,7 @@ from rag.encoders import bundled_encoder
 from rag.question import read_question
 from rag.retriever import Retriever
 from rag.stores.sqlite import SqliteStore
+from tests.needs import NEEDS, can_be_imported, needs
 from tests.services import (
     CHAT_MODEL,
     ELASTICSEARCH,
@@ -61,6 +63,34 @@ def pytest_configure(config: pytest.Config) -> None:
     patch = pytest.MonkeyPatch()
     clear_settings(patch)
     config.add_cleanup(patch.undo)
+    for need, told in NEEDS.items():
+        config.addinivalue_line("markers", f"{need}: {told}; set by what a test uses")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    told = "only the tests that need no server, no program, no browser and no torch"
+    parser.addoption("--quick", action="store_true", help=told)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Pass over what could not even be imported where little is installed."""
+    return True if config.option.quick and not can_be_imported(collection_path) else None
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark each test with what it needs; a quick run leaves those out that need something."""
+    left_out = []
+    for item in items:
+        marks = needs(item)
+        for need in marks:
+            item.add_marker(need)
+        if marks and config.option.quick:
+            left_out.append(item)
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        gone = set(left_out)
+        items[:] = [item for item in items if item not in gone]
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -103,6 +133,8 @@ def unavailable(service: Service, error: ServiceError) -> NoReturn:
 
 def service_url(service: Service, config: pytest.Config) -> Iterator[str]:
     """Yield the URL given in the environment, or that of a server started for this session."""
+    if config.option.quick:
+        pytest.skip(f"{service.name} is not for a quick run")
     given = config.stash[GIVEN].get(service.variable)
     if given:
         yield given
@@ -176,6 +208,14 @@ def own_ollama() -> Iterator[Node]:
     except ServiceError as error:
         unavailable(OLLAMA, error)
     shutil.rmtree(node.folder)
+
+
+@pytest.fixture(scope="session")
+def sentence_transformers() -> ModuleType:
+    """The package, which loads torch; a test that has the product load it asks for this."""
+    import sentence_transformers
+
+    return sentence_transformers
 
 
 @pytest.fixture

@@ -180,6 +180,7 @@ def test_a_model_of_two_labels_is_refused_with_both_numbers(tmp_path: Path) -> N
         CrossEncoderReader(save_model(tmp_path, labels=2))
 
 
+@pytest.mark.usefixtures("sentence_transformers")
 @pytest.mark.parametrize("broken", ["absent", "empty", "not a model"])
 def test_a_model_that_cannot_be_loaded_is_explained_in_a_line(broken: str, tmp_path: Path) -> None:
     folder = tmp_path / "model"
@@ -194,6 +195,7 @@ def test_a_model_that_cannot_be_loaded_is_explained_in_a_line(broken: str, tmp_p
     assert "://" not in str(failed.value)
 
 
+@pytest.mark.usefixtures("sentence_transformers")
 def test_without_a_network_no_address_is_shown() -> None:
     done = souffleur("search", QUESTION, AI_RERANKER_MODEL="no-such/model", HF_HUB_OFFLINE=1)
     assert done.returncode == 2

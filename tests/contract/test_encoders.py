@@ -6,6 +6,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
+from types import ModuleType
 
 import numpy
 import ollama
@@ -27,7 +28,7 @@ DIMENSION = 768
 
 
 @pytest.fixture(scope="module")
-def transformers_encoder() -> Encoder:
+def transformers_encoder(sentence_transformers: ModuleType) -> Encoder:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return open_encoder(Settings(embedding_model=str(bundled_folder()), _env_file=None))
@@ -242,7 +243,9 @@ def test_a_missing_ollama_model_is_explained_by_the_command_that_fetches_it(
         OllamaEncoder("absent-embed", ollama_url)
 
 
-@pytest.mark.parametrize("url", [unused_url(), "http://", "http://[", "localhost:http"])
+@pytest.mark.parametrize(
+    "url", [pytest.param(unused_url(), id="a free port"), "http://", "http://[", "localhost:http"]
+)
 def test_an_address_where_nothing_listens_is_explained(url: str) -> None:
     with pytest.raises(EncoderError, match="OLLAMA_URL"):
         OllamaEncoder("nomic-embed-text", url, timeout_s=2.0)
@@ -251,7 +254,7 @@ def test_an_address_where_nothing_listens_is_explained(url: str) -> None:
 
 
 @pytest.mark.usefixtures("transformers_encoder")
-def test_a_model_that_does_not_exist_is_explained() -> None:
+def test_a_model_that_does_not_exist_is_explained(sentence_transformers: ModuleType) -> None:
     with pytest.raises(EncoderError, match=r"no/such/folder.*AI_EMBEDDING_MODEL"):
         open_encoder(Settings(embedding_model="no/such/folder", _env_file=None))
 

@@ -80,7 +80,8 @@ def ways(
         "context": (contextual, None),
         "context and page": (contextual, page if goes_on else None),
     }
-    return {way: pages(retriever, text, prior) for way, (text, prior) in texts.items()}
+    found = {asked: pages(retriever, *asked) for asked in set(texts.values())}
+    return {way: found[asked] for way, asked in texts.items()}
 
 
 def pages(retriever: Retriever, text: str, page: str | None) -> list[str]:

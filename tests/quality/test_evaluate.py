@@ -58,8 +58,17 @@ def evaluated(*arguments):
     return orjson.loads(done.stdout)
 
 
-def test_the_sample_pages_are_found_and_the_gate_refuses(own_index):
-    found = evaluated("--questions", QUESTIONS, "--fail-below", 0.8, "--fail-below", "nDCG@10=0.85")
+@pytest.fixture(scope="module")
+def found(tmp_path_factory, corpus_folder):
+    """What is measured on the sample pages."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HELP_DATA_DIR", str(tmp_path_factory.mktemp("sample")))
+        assert run("index", corpus_folder).exit_code == 0
+        limits = ("--fail-below", 0.8, "--fail-below", "nDCG@10=0.85")
+        return evaluated("--questions", QUESTIONS, *limits)
+
+
+def test_the_sample_pages_are_found_and_the_gate_refuses(found):
     assert found["queries"] == 175
     assert found["Success@3"] >= found["Success@1"]
     assert found["gate"]["unanswerable"] == found["groups"]["none"]["queries"] == 26
@@ -70,8 +79,7 @@ def test_the_sample_pages_are_found_and_the_gate_refuses(own_index):
     assert found["gate"]["calibration_error"] < 0.2
 
 
-def test_fused_figures_are_above_each_leg_alone(own_index):
-    found = evaluated("--questions", QUESTIONS)
+def test_fused_figures_are_above_each_leg_alone(found):
     for leg in ("bm25", "knn"):
         assert found["nDCG@10"] > found["legs"][leg]["nDCG@10"]
 

@@ -36,7 +36,7 @@ THINGS = [
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+def trained(tmp_path_factory, sentence_transformers):
     folder = tmp_path_factory.mktemp("training")
     pairs = folder / "pairs"
     pairs.mkdir()
