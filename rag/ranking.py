@@ -15,6 +15,7 @@ from functools import lru_cache
 
 from rag.core.documents import Chunk, Hit, SearchLegs, Window
 from rag.language import analyzer
+from rag.language.profiles import EVERYWHERE
 
 UNITS_KEPT = 2_000  # whose stems are remembered: some 8 KB each
 BM25_WEIGHT = 0.4  # at full coverage
@@ -68,7 +69,7 @@ def evidence_of(
 
 
 def _meaningful(words: Iterable[str]) -> int:
-    return sum(not any(analyzer.is_stop_word(w, lang) for lang in analyzer.STEMMERS) for w in words)
+    return sum(not any(analyzer.is_stop_word(w, lang) for lang in EVERYWHERE) for w in words)
 
 
 def word_weights(words: Sequence[str], found: SearchLegs) -> dict[str, float]:
@@ -83,9 +84,10 @@ def idf(total: int, frequency: int) -> float:
 
 def covered(weights: Mapping[str, float], unit: Chunk | Window) -> float:
     """Return the share in [0, 1] of the words' weights whose stems the unit holds."""
-    held = _stems_of(unit)
+    held, langs = _stems_of(unit), analyzer.languages(unit.lang)
     total = sum(weights.values())
-    found = sum(w for word, w in weights.items() if not held.isdisjoint(analyzer.query_stems(word)))
+    stems = {word: analyzer.query_stems(word, langs) for word in weights}
+    found = sum(w for word, w in weights.items() if not held.isdisjoint(stems[word]))
     return found / total if total else 0.0
 
 

@@ -17,12 +17,16 @@ from rag.checking.tidy import bare, cited, clean, without_citations
 from rag.core.documents import Hit
 from rag.language import profiles
 from rag.language.analyzer import STOP_WORDS, fold
+from rag.language.profiles import EVERYWHERE
 from rag.prompt import ROLE_TOKEN
 
 LANGUAGE_SENTENCES = 2  # the first ones tell in which language an answer is
 LANGUAGE_WORDS = 8
 CERTAIN = 3  # words of the other language's own
-OWN = {"fr": STOP_WORDS["fr"] - STOP_WORDS["en"], "en": STOP_WORDS["en"] - STOP_WORDS["fr"]}
+OWN = {
+    lang: words.difference(*(STOP_WORDS[code] for code in EVERYWHERE if code != lang))
+    for lang, words in STOP_WORDS.items()
+}
 LETTERS = re.compile(r"[^\W\d_]+")
 _STEP = rf"(?:{profiles.alternatives('sentences.step')})\s+\d{{1,3}}"
 MARKER = re.compile(
@@ -154,10 +158,9 @@ class SentenceFilter:
 
 
 def is_in_other_language(text: str, lang: str) -> bool:
-    """Say whether a text is surely not in a language, ``fr`` or ``en``, by its function words."""
+    """Say whether a text is surely not in a language by its function words."""
     told = [fold(word) for word in LETTERS.findall(text)]
-    other = "en" if lang == "fr" else "fr"
-    theirs = sum(word in OWN[other] for word in told)
+    theirs = max(sum(word in own for word in told) for code, own in OWN.items() if code != lang)
     if theirs >= CERTAIN and theirs > 2 * sum(word in OWN[lang] for word in told):
         return True
     return len(told) >= LANGUAGE_WORDS and STOP_WORDS[lang].isdisjoint(told)

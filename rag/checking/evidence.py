@@ -12,7 +12,7 @@ import numpy
 from rag.checking.passages import PassageFacts, WordEncoder, encoded_passage, facts_of
 from rag.core.documents import Hit, Vectors
 from rag.core.passages import read_passage
-from rag.language.analyzer import query_stems
+from rag.language.analyzer import languages, query_stems
 
 NEAREST, FARTHEST = 0.5, 0.1  # cosines of words that mean the same, and of any two words
 ALIKE = 0.9  # what a word of the same meaning counts at most; one of the same stem counts 1
@@ -48,7 +48,7 @@ class Evidence:
 
     def alike(self, word: str) -> Same:
         """Return the words of one stem with a word, by passage."""
-        stems = query_stems(word)
+        stems = query_stems(word, languages(self.lang))
         return [
             {n for stem in stems if stem in one.by_stem for n in one.by_stem[stem]}
             for one in self.passages

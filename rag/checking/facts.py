@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from rag.language import profiles
 from rag.language.analyzer import APOSTROPHES, STOP_WORDS, fold, words
+from rag.language.profiles import EVERYWHERE
 
 
 def _any(name: str) -> str:
@@ -52,7 +53,7 @@ CALENDAR = frozenset(
 )
 # words that tell nothing of the product: wish, need, ability, what leads from a step to the next
 FILLER = profiles.union("verification.filler")
-STOPS = frozenset().union(*STOP_WORDS.values())
+STOPS = frozenset().union(*(STOP_WORDS[code] for code in EVERYWHERE))
 ENGLISH_NOT = re.compile(r"n['’]t\b")
 FRENCH_NOT = re.compile(r"\bn['’]", re.IGNORECASE)
 CUT_NOT = re.compile(r"[nN]['’]")  # one of both, or less

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rag.checking import facts
 from rag.core.documents import Chunk, Vectors
 from rag.core.passages import read_passage
-from rag.language.analyzer import fold, query_stems, words
+from rag.language.analyzer import fold, languages, query_stems, words
 from rag.language.lexicon import Clause, marks
 from rag.language.sentences import split_units
 
@@ -124,7 +124,7 @@ def facts_of(chunk: Chunk) -> PassageFacts:
         steps=frozenset(facts.menu_steps(whole)),
         codes=frozenset(facts.codes(whole)),
         addresses=frozenset(facts.addresses(f"{whole}\n{chunk.url}")),
-        by_stem=_by_stem(numbers),
+        by_stem=_by_stem(numbers, chunk.lang),
         counts=_counts(units, len(numbers)),
         denials=numpy.array(sorted(frozenset().union(*(u.denied for u in units))), numpy.int64),
         said=Groups.of([*(unit.words for unit in units), (), heading], len(numbers)),
@@ -175,10 +175,11 @@ def _denied(numbers: dict[str, int], text: str) -> frozenset[int]:
     return _numbered(numbers, (word for word in facts.telling(text) if fold(word) in denied))
 
 
-def _by_stem(vocabulary: Iterable[str]) -> dict[str, tuple[int, ...]]:
+def _by_stem(vocabulary: Iterable[str], lang: str) -> dict[str, tuple[int, ...]]:
+    langs = languages(lang)
     found: dict[str, tuple[int, ...]] = {}
     for number, word in enumerate(vocabulary):
-        for stem in query_stems(word):
+        for stem in query_stems(word, langs):
             found[stem] = (*found.get(stem, ()), number)
     return found
 

@@ -13,7 +13,7 @@ from functools import cache, lru_cache
 import snowballstemmer
 
 from rag.language import profiles
-from rag.language.profiles import FALLBACK
+from rag.language.profiles import EVERYWHERE, FALLBACK
 
 WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*", re.UNICODE)
 WORD_CHARACTERS = re.compile(r"\w+")
@@ -94,7 +94,12 @@ def _stop_words(langs: tuple[str, ...]) -> frozenset[str]:
     return frozenset().union(*(STOP_WORDS.get(lang, STOP_WORDS[FALLBACK]) for lang in langs))
 
 
+def languages(*others: str) -> tuple[str, ...]:
+    """Return the languages that every question is read in, and those of the others that we know."""
+    return tuple(dict.fromkeys((*EVERYWHERE, *(lang for lang in others if lang in STEMMERS))))
+
+
 @lru_cache(maxsize=50_000)
-def query_stems(word: str) -> tuple[str, ...]:
-    """Return the stems under which a question's word may stand in the index, in any language."""
-    return tuple(dict.fromkeys(stem(word, lang) for lang in STEMMERS))
+def query_stems(word: str, langs: tuple[str, ...] = EVERYWHERE) -> tuple[str, ...]:
+    """Return the stems under which a question's word may stand in an index of these languages."""
+    return tuple(dict.fromkeys(stem(word, lang) for lang in langs))

@@ -21,7 +21,9 @@ Ordered: TypeAlias = tuple[str, ...]
 Sides: TypeAlias = Mapping[str, tuple[Ordered, Ordered]]
 
 FALLBACK = "fr"  # for texts in a language of which there is no file, and in doubt
-CODES = (FALLBACK, "en")  # those of which there is a file, the fallback first
+CODES = (FALLBACK, "en", "es")  # those of which there is a file, the fallback first
+# a question is looked for in their words whatever its own language is
+EVERYWHERE = (FALLBACK, "en")
 NOTHING = "(?!)"  # a pattern that finds nothing
 
 

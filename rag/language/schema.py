@@ -17,7 +17,7 @@ WORDS = _names(
     {
         "tokenizer": "elisions whole elided elided_letters elided_words clitics endings"
         " contractions contracted contracted_asking denied unit_symbols",
-        "detection": "own endings loans letters",
+        "detection": "own endings loans letters signs",
         "words": "stop silent accented nouns_too articles determiners light repeated new wrappers"
         " companions referring creating",
         "words.person": "subjects others askers theirs ones yours ours reflexive objects referred"

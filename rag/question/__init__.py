@@ -12,6 +12,7 @@ from rag.core.protocols import Lexicon
 from rag.core.records import Turn
 from rag.language import analyzer
 from rag.language.detection import question_language
+from rag.language.profiles import FALLBACK
 from rag.language.tokenizer import Token, tokens
 from rag.question.follow_up import in_context, is_follow_up
 from rag.question.intent import Intent, intent_of
@@ -81,7 +82,7 @@ class Question:
     @cached_property
     def content_words(self) -> tuple[str, ...]:
         """Return the distinct words that matter before any is mended, at most `MOST_WORDS`."""
-        found = analyzer.content_words(self.standalone, analyzer.STEMMERS)
+        found = analyzer.content_words(self.standalone, analyzer.languages(self.language))
         return tuple(found[:MOST_WORDS])
 
     @cached_property
@@ -98,10 +99,13 @@ class Question:
     @cached_property
     def terms(self) -> tuple[Term, ...]:
         """Return the distinct words of `search_text` that matter, in order."""
-        found = analyzer.content_words(self.search_text, analyzer.STEMMERS)
+        langs = analyzer.languages(self.language)
+        found = analyzer.content_words(self.search_text, langs)
         frame = self.intent.frame
         framing = analyzer.words(frame) if frame else ()
-        return tuple(Term(word, analyzer.query_stems(word), word in framing) for word in found)
+        return tuple(
+            Term(word, analyzer.query_stems(word, langs), word in framing) for word in found
+        )
 
     @cached_property
     def intent(self) -> Intent:
@@ -169,6 +173,6 @@ def read_question(text: str, history: Sequence[Turn] = ()) -> Question:
 def _language(text: str, history: Sequence[Turn]) -> str:
     """Return ``fr`` or ``en``: the question's own language, or the conversation's if in doubt."""
     own = question_language(text)
-    if not history or own == "en" or question_language(f"{text} the") == "fr":
+    if not history or own != FALLBACK or question_language(f"{text} the") == FALLBACK:
         return own
     return question_language(history[-1].contextual)

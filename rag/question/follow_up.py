@@ -13,8 +13,10 @@ from types import ModuleType
 from rag.language import english, french
 from rag.language.analyzer import is_stop_word
 from rag.language.detection import question_language
+from rag.language.profiles import FALLBACK
 from rag.language.tokenizer import STOPS, Token, clause_tokens
 
+GRAMMARS = {"fr": french, "en": english}
 LONGEST_FOLLOW_UP = 40  # words: who writes more says what is meant
 LONGEST_TOPIC = 300  # characters of a question that are taken over into the next
 
@@ -33,7 +35,9 @@ class Topic:
 
 def is_follow_up(question: str, lang: str) -> bool:
     """Say whether a question needs the one before it to be understood."""
-    grammar = _grammar(lang)
+    if lang not in GRAMMARS:
+        return False
+    grammar = GRAMMARS[lang]
     rest = _without_lead(question, grammar)
     words = _words(clause_tokens(rest))
     if not words or len(words) > LONGEST_FOLLOW_UP:
@@ -103,7 +107,7 @@ def _extended(topic: Topic, rest: str, first: str) -> str:
 
 
 def _grammar(lang: str) -> ModuleType:
-    return english if lang == "en" else french
+    return GRAMMARS.get(lang, GRAMMARS[FALLBACK])
 
 
 def _without_lead(question: str, grammar: ModuleType) -> str:

@@ -51,6 +51,8 @@ PARTICIPLE = re.compile(r"[^\W\d].*[eiuts]e?s?")
 REFERRED = profiles.union("words.person.referred")
 # kinds of which it is all one whether one can, must or does
 PLAIN = frozenset("how bare can must".split())
+# languages of which enough is known; in any other only one normal form makes two questions one
+COMPARED = frozenset(one.code for one in profiles.every() if one.rules("intent.openings"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,8 @@ def signature_of(
 
     ``knows`` says whether a word is one (`Lexicon.knows`); without it no misspelling is forgiven.
     """
+    if lang not in COMPARED:
+        return QuestionSignature(lang, "", "", "", "", speaks=False, refers=False, words=())
     told = _merged(told, lang)
     kind, rest = kind_of_question(told)
     folded = [token.folded for token in told]

@@ -148,7 +148,7 @@ class AnswerBody(BaseModel):
     answer_id: str = Field(
         description="What feedback names", examples=["7d0a8c0e1d9b4a30a4b6c0c1f0c5a5d1"]
     )
-    lang: Literal["fr", "en"] = Field(description="Language of the answer", examples=["fr"])
+    lang: Literal["fr", "en", "es"] = Field(description="Language of the answer", examples=["fr"])
     conversation_id: str | None = Field(description="As it was sent", examples=[EXAMPLE_ID])
     pages: dict[str, PageBody] = Field(
         description="Title and address of `page_effective` and `see_also`, by id"

@@ -8,6 +8,7 @@ from typing import Any
 
 from rag.core.documents import Vectors
 from rag.language import analyzer
+from rag.language.profiles import EVERYWHERE
 from rag.stores.elasticsearch.schema import SPELLING, VECTOR
 
 MAX_RESULTS = 10_000
@@ -84,9 +85,16 @@ def _best(query: dict[str, Any], k: int) -> dict[str, Any]:
 
 
 def _in_any_field(words: str, boost: float = 1.0) -> dict[str, Any]:
+    """Return the search in every field: those of one analyzer together, as BM25F asks."""
+    others = ((lang,) for lang in analyzer.STEMMERS if lang not in EVERYWHERE)
+    parts = [_in_fields(words, langs, boost) for langs in (EVERYWHERE, *others)]
+    return {"bool": {"should": parts}}
+
+
+def _in_fields(words: str, langs: Sequence[str], boost: float) -> dict[str, Any]:
     fields = [
         f"{lang}.{field}^{weight:g}"
-        for lang in analyzer.STEMMERS
+        for lang in langs
         for field, weight in analyzer.FIELD_WEIGHTS.items()
     ]
     return {"combined_fields": {"query": words, "fields": fields, "boost": boost}}

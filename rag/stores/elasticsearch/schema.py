@@ -16,6 +16,7 @@ from typing import Any
 
 from rag.core.documents import Chunk, IndexMeta, PageRecord, ScreenLink, Window
 from rag.language import analyzer
+from rag.language.profiles import EVERYWHERE
 
 VECTOR = "vector"
 QUESTION = "question"
@@ -69,7 +70,7 @@ def index_settings() -> dict[str, Any]:
                 },
                 "stem_any": {
                     "type": "multiplexer",
-                    "filters": [f"stem_{lang},asciifolding" for lang in analyzer.STEMMERS],
+                    "filters": [f"stem_{lang},asciifolding" for lang in EVERYWHERE],
                     "preserve_original": False,
                 },
             },
@@ -183,7 +184,7 @@ def _text_fields(lang: str) -> dict[str, Any]:
     text = {
         "type": "text",
         "analyzer": lang,
-        "search_analyzer": QUESTION,
+        "search_analyzer": QUESTION if lang in EVERYWHERE else lang,
         "index_options": "freqs",
         "copy_to": SPELLING,
     }

@@ -48,6 +48,7 @@ class SqliteStore:
         self._state: tuple[int, int, bool] | None = None
         self._generation = -1
         self._ids: list[str] = []
+        self._langs: tuple[int, tuple[str, ...]] = (-1, ())
         self._matrix: Vectors = numpy.empty((0, 0), numpy.float32)
 
     def meta(self, timeout_s: float = BUSY_S) -> IndexMeta | None:
@@ -103,10 +104,11 @@ class SqliteStore:
             try:
                 knn = [] if vector is None else self._search_vector(connection, vector, k)
                 total = int(connection.execute("SELECT count(*) FROM windows").fetchone()[0])
-                weights = _stem_weights(words)
+                langs = self._languages(connection)
+                weights = _stem_weights(words, langs)
                 counts = _document_counts(connection, weights)
                 bm25 = _search_stems(connection, counts, weights, total, k)
-                groups = map(analyzer.query_stems, words)
+                groups = [analyzer.query_stems(word, langs) for word in words]
                 frequencies = [max(counts.get(stem, 0) for stem in group) for group in groups]
             finally:
                 connection.execute("COMMIT")
@@ -193,6 +195,14 @@ class SqliteStore:
         best = kept[numpy.argsort(-scores[kept], kind="stable")][:k]
         return [(self._ids[row], float(scores[row])) for row in best]
 
+    def _languages(self, connection: sqlite3.Connection) -> tuple[str, ...]:
+        """Return the languages in whose stems a question is looked for."""
+        generation = int(read_value(connection, "generation") or 0)
+        if generation != self._langs[0]:
+            rows = connection.execute("SELECT DISTINCT lang FROM pages ORDER BY lang")
+            self._langs = generation, analyzer.languages(*(row[0] for row in rows))
+        return self._langs[1]
+
     def _load_matrix(self, connection: sqlite3.Connection) -> None:
         generation = int(read_value(connection, "generation") or 0)
         if generation == self._generation:
@@ -240,11 +250,11 @@ def _search_stems(
     return [(row[0], float(row[1])) for row in rows]
 
 
-def _stem_weights(words: Mapping[str, float]) -> dict[str, float]:
+def _stem_weights(words: Mapping[str, float], langs: tuple[str, ...]) -> dict[str, float]:
     """Return the weight of each stem: the greatest of the words that may stand under it."""
     weights: dict[str, float] = {}
     for word, weight in words.items():
-        for stem in analyzer.query_stems(word):
+        for stem in analyzer.query_stems(word, langs):
             weights[stem] = max(weight, weights.get(stem, 0.0))
     return weights
 
