@@ -22,7 +22,7 @@ WORDS = _names(
         " companions referring creating",
         "words.person": "subjects others askers theirs ones yours ours reflexive objects referred"
         " after_verb",
-        "words.verb": "can must future past have be participles inverting needing asking",
+        "words.verb": "can must future past have be participles inverting needing asking before",
         "polarity": "negators paired after_ne prefixes denying_prefixes undoing_prefixes",
         "dates": "months days periods capitals lengths",
         "units": "symbols names",

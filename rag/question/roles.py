@@ -47,7 +47,7 @@ SMALL = {lang: words | CAN | MUST for lang, words in SILENT.items()}
 # a measure though it stands apart from its number: not `cuve 3 à la cuve 5`
 MEASURED = MEASURES - frozenset("astm")
 # words before which a word is a verb, in English
-BEFORE_VERBS = frozenset("to not please and".split()) | PERSONS | CAN | MUST
+BEFORE_VERBS = profiles.union("words.verb.before") | PERSONS | CAN | MUST
 # letters that stand for a word before a vowel only
 ELISIONS = frozenset("lsndmtc")
 FOLLOWS_VERB = profiles.union("words.person.after_verb")

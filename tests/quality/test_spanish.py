@@ -32,7 +32,7 @@ def indexed(
 ) -> Iterator[tuple[Store, dict[str, str]]]:
     """The Spanish pages in a store, and the settings by which the program finds it."""
     folder = tmp_path_factory.mktemp("es")
-    told = {"HELP_DATA_DIR": str(folder)}
+    told = {"HELP_DATA_DIR": str(folder), "HELP_TIMEOUT": "60"}  # nothing is late on a busy machine
     if request.param == "elasticsearch":
         told["ELASTICSEARCH_URL"] = request.getfixturevalue("elasticsearch_url")
         told["ELASTICSEARCH_INDEX"] = f"es-{uuid.uuid4().hex[:8]}"
