@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from functools import cache
 from typing import Any
 
 from django.core import checks
@@ -99,7 +98,6 @@ def _name_in_force(variable: str) -> str:
     return next(names, variable)
 
 
-@cache
 def _aliases() -> dict[str, list[str]]:
     """Return the environment's names of every setting, by the first of them."""
     from rag.config.settings import Settings

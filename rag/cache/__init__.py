@@ -189,12 +189,11 @@ class AnswerCache:
         vector = request.question.vector(encoder)
         if not vector.any():
             return None
-        wanted = self._asked(request, encoder)
         for fingerprint in (PINNED, self._fingerprint):
             scope = self._scope(request, fingerprint)
-            here = replace(wanted, page=scope.page)
             near = self._store.candidates(scope, vector, CANDIDATES, time.time(), timeout_s)
-            for entry, cosine in near:
+            for entry, cosine in near:  # most often there is none, and no word need be read
+                here = replace(self._asked(request, encoder), page=scope.page)
                 if match(QuestionSignature.from_json(entry.asked), here, cosine):
                     return entry
         return None

@@ -13,7 +13,6 @@ from rag.language.detection import question_language
 from rag.language.lexicon import ANTONYMS, NEAR, SYNONYMS
 
 HEADINGS_KEPT = 2_000
-STEMS_KEPT = 20_000
 INFINITIVE = re.compile(r"\w{2,}(?:er|ir|[dtiv]re|[npl]cre|ompre|clure)")
 PARTICIPLE = re.compile(rf"\w+(?:{profiles.alternatives('headings.participles')})")
 SPOKEN = re.compile(
@@ -81,7 +80,6 @@ def action_asked(question: str, told: Sequence[str]) -> Action | None:
     return _action(f"{verb} {particle}".strip(), lang)
 
 
-@lru_cache(maxsize=STEMS_KEPT)
 def _is_telling_infinitive(word: str) -> bool:
     return INFINITIVE.fullmatch(word) is not None and _is_telling(word, "fr")
 
@@ -149,13 +147,11 @@ def _compared(stem: str, action: Action) -> Named:
     return Named.OPPOSITE if undone or stem in action.opposite else Named.OTHER
 
 
-@lru_cache(maxsize=STEMS_KEPT)
 def _without_prefix(stem: str) -> frozenset[str]:
     cut = (stem.removeprefix(prefix) for prefix in UNDOING)
     return frozenset({stem, *(rest for rest in cut if len(rest) > 3)})
 
 
-@lru_cache(maxsize=HEADINGS_KEPT)
 def _action(verb: str, lang: str) -> Action:
     stem = _stem(verb, lang)
     meant = {stem} | _synonyms({stem}, lang)

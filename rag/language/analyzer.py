@@ -82,16 +82,11 @@ def is_stop_word(word: str, lang: str = FALLBACK) -> bool:
 
 def content_words(text: str, langs: Iterable[str] = (FALLBACK,)) -> list[str]:
     """Return the distinct words that matter, in order; all of them when none is left."""
-    stop_words = _stop_words(tuple(langs))
+    stop_words = [STOP_WORDS.get(lang, STOP_WORDS[FALLBACK]) for lang in langs]
     every = list(dict.fromkeys(words(text)))
     folded = [word if word.isascii() else fold(word) for word in every]
-    return [w for w, bare in zip(every, folded, strict=True) if bare not in stop_words] or every
-
-
-@cache
-def _stop_words(langs: tuple[str, ...]) -> frozenset[str]:
-    """Return the stop words of all these languages."""
-    return frozenset().union(*(STOP_WORDS.get(lang, STOP_WORDS[FALLBACK]) for lang in langs))
+    stops = {bare for bare in folded if any(bare in table for table in stop_words)}
+    return [w for w, bare in zip(every, folded, strict=True) if bare not in stops] or every
 
 
 def languages(*others: str) -> tuple[str, ...]:
@@ -99,7 +94,6 @@ def languages(*others: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*EVERYWHERE, *(lang for lang in others if lang in STEMMERS))))
 
 
-@lru_cache(maxsize=50_000)
 def query_stems(word: str, langs: tuple[str, ...] = EVERYWHERE) -> tuple[str, ...]:
     """Return the stems under which a question's word may stand in an index of these languages."""
     return tuple(dict.fromkeys(stem(word, lang) for lang in langs))

@@ -107,7 +107,8 @@ def keys(word: str, lang: str, form: str, *, reflexive: bool = False) -> tuple[s
 def known(word: str, lang: str) -> bool:
     """Say whether the lexicon holds a folded word or its verb."""
     table = SETS[lang]
-    return word in table or any(f"/{root}" in table for root in roots(word, lang, "verb"))
+    verbs = (key[2:] for key in keys(word, lang, "verb") if key.startswith("v:"))
+    return word in table or any(f"/{root}" in table for root in verbs)
 
 
 def opposed(one: str, other: str) -> bool:

@@ -48,7 +48,6 @@ def report_word(key: str, lang: str, **values: object) -> str:
     return told("report", key, lang).format(**values)
 
 
-@cache
 def told(table: str, key: str, lang: str) -> str:
     """Return a text of a table with no-break spaces where a line must not be cut."""
     profile = load_profile(lang)

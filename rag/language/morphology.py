@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 from rag.language import profiles
 
@@ -53,7 +52,6 @@ def is_infinitive(word: str) -> bool:
     return len(word) > 3 and INFINITIVE.fullmatch(word) is not None
 
 
-@lru_cache(maxsize=20_000)
 def roots(word: str, lang: str, form: str) -> tuple[str, ...]:
     """Return the roots under which a word of this form (`verb`, `part`, `noun`) meets its verb."""
     if form == "verb":

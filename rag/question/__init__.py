@@ -55,12 +55,14 @@ class Question:
 
     ``raw`` is what was typed, ``language`` (``fr`` or ``en``) what it is answered in.
     ``standalone`` is whole by itself: a follow-up with the topic of the question that it
-    ``follows`` (empty: none). ``mends`` are its misspelt words, each with what to read instead.
+    ``follows`` (empty: none), in words of ``own_language``, whatever the conversation's is.
+    ``mends`` are its misspelt words, each with what to read instead.
     """
 
     raw: str
     language: str
     standalone: str
+    own_language: str
     follows: str = ""
     mends: tuple[tuple[str, str], ...] = ()
     _vectors: dict[str, Vectors] = field(
@@ -100,7 +102,9 @@ class Question:
     def terms(self) -> tuple[Term, ...]:
         """Return the distinct words of `search_text` that matter, in order."""
         langs = analyzer.languages(self.language)
-        found = analyzer.content_words(self.search_text, langs)
+        found: Sequence[str] = self.content_words
+        if self.mends:
+            found = analyzer.content_words(self.search_text, langs)
         frame = self.intent.frame
         framing = analyzer.words(frame) if frame else ()
         return tuple(
@@ -145,8 +149,7 @@ class Question:
 
         if lexicon not in self._signatures:
             knows = lexicon.knows if lexicon else None
-            lang = question_language(self.standalone)
-            self._signatures[lexicon] = signature_of(self.told, lang, knows=knows)
+            self._signatures[lexicon] = signature_of(self.told, self.own_language, knows=knows)
         return self._signatures[lexicon]
 
     def vector(self, encoder: QueryEncoder, timeout_s: float = 60.0) -> Vectors:
@@ -162,17 +165,18 @@ class Question:
 
 def read_question(text: str, history: Sequence[Turn] = ()) -> Question:
     """Read a question that comes after these turns, oldest first; nothing else reads it."""
-    language = _language(text, history)
-    standalone = text
-    if history and is_follow_up(text, language):
-        standalone = in_context(text, history[-1].contextual, language)
-    follows = history[-1].contextual if standalone != text else ""
-    return Question(text, language, standalone, follows)
-
-
-def _language(text: str, history: Sequence[Turn]) -> str:
-    """Return ``fr`` or ``en``: the question's own language, or the conversation's if in doubt."""
     own = question_language(text)
-    if not history or own != FALLBACK or question_language(f"{text} the") == FALLBACK:
+    if not history:
+        return Question(text, own, text, own)
+    before = history[-1].contextual
+    language = _language(text, own, before)
+    if not is_follow_up(text, language) or (whole := in_context(text, before, language)) == text:
+        return Question(text, language, text, own)
+    return Question(text, language, whole, question_language(whole), before)
+
+
+def _language(text: str, own: str, before: str) -> str:
+    """Return ``fr`` or ``en``: the question's own language, or the conversation's if in doubt."""
+    if own != FALLBACK or question_language(f"{text} the") == FALLBACK:
         return own
-    return question_language(history[-1].contextual)
+    return question_language(before)

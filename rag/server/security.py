@@ -18,7 +18,6 @@ from __future__ import annotations
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request
@@ -77,12 +76,7 @@ def origin_allowed(
 
 def listed_origins(settings: ServerSettings) -> frozenset[str]:
     """Return the origins allowed by name; none: only the server's own is."""
-    return _listed(settings.allowed_origins)
-
-
-@lru_cache(maxsize=8)
-def _listed(text: str) -> frozenset[str]:
-    return frozenset(parts(text))
+    return frozenset(parts(settings.allowed_origins))
 
 
 def _is_own(origin: str, host: str, scheme: str) -> bool:
