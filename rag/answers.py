@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rag.core.answers import Answer, Source, Usage
 from rag.core.deadline import Deadline
 from rag.core.documents import Hit, PageRecord
-from rag.extraction.extract import Extract
+from rag.extraction import Extract
 from rag.language import messages
 from rag.retriever import Retrieval
 
@@ -64,11 +64,12 @@ def extract_answer(
 
     ``degraded`` False: the model answered, but not from the pages.
     """
-    shown = sources_of([context.extract.hit])
+    shown = sources_of(context.extract.hits)
     said = messages.message(reason, context.retrieval.question.language)
     written = written or Written()
-    text = context.extract.text
-    return _answer(context, text, shown, written, degraded=degraded, reason=said)
+    extract = context.extract
+    answer = _answer(context, extract.text, shown, written, degraded=degraded, reason=said)
+    return replace(answer, more=extract.more)
 
 
 def nothing_found(retrieval: Retrieval, deadline: Deadline) -> Answer:

@@ -15,7 +15,6 @@ from typing import Self
 from rag import gate
 from rag.answers import Context, extract_answer, nothing_found, sources_of, unsearched
 from rag.cache import Flight, Request
-from rag.checking.passages import WordEncoder
 from rag.conversation import SharedConversations
 from rag.core.answers import Answer, AnswerEvent, CompleteEvent, SourcesEvent
 from rag.core.deadline import Deadline
@@ -23,7 +22,8 @@ from rag.core.documents import Hit
 from rag.core.errors import HelpError, SearchUnavailable
 from rag.core.protocols import Store
 from rag.core.records import Turn
-from rag.extraction.extract import extract_answer as extract_from
+from rag.extraction import extract_answer as extract_from
+from rag.extraction.coverage import SubwordEncoder
 from rag.language import messages
 from rag.prompt import Draft
 from rag.question import read_question
@@ -39,8 +39,9 @@ logger = logging.getLogger(__name__)
 class Assistant:
     """Answer questions from an index; ``writer`` None answers with extracts alone.
 
-    ``flight`` looks answers up and keeps them; ``encoder`` helps to tell which of the model's
-    sentences the passages support; ``replies`` are the operator's own to small talk.
+    ``flight`` looks answers up and keeps them; ``encoder`` helps to choose what of a page
+    answers, and to tell which of the model's sentences the passages support; ``replies`` are the
+    operator's own to small talk.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class Assistant:
         *,
         timeout_s: float,
         flight: Flight | None = None,
-        encoder: WordEncoder | None = None,
+        encoder: SubwordEncoder | None = None,
         conversations: SharedConversations | None = None,
         replies: Replies | None = None,
     ) -> None:
@@ -209,7 +210,7 @@ class Assistant:
             return self._reply(talk, deadline)
         if not _answers(retrieval):
             return nothing_found(retrieval, deadline)
-        extract = extract_from(retrieval.question, retrieval.passages, found.chunks)
+        extract = extract_from(retrieval.question, retrieval.passages, found.chunks, self._encoder)
         search_ms = _spent_ms(deadline)
         retrieved = sources_of(retrieval.hits)
         return Context(retrieval, retrieved, found.pages, extract, deadline, search_ms, cache_ms)
@@ -242,6 +243,6 @@ def _spent_ms(deadline: Deadline) -> float:
 
 def _read_hits(context: Context) -> tuple[Hit, ...]:
     """Return the hits that the model reads, the passage of the extract first."""
-    best, hits = context.extract.hit, context.retrieval.passages
+    best, hits = context.extract.hits[0], context.retrieval.passages
     others = [hit for hit in hits if hit.chunk.id != best.chunk.id]
     return (best, *others)[: len(hits)]

@@ -74,11 +74,20 @@ class Screen(BaseModel):
     url: str
 
 
+class Left(BaseModel):
+    """Say how much of what is quoted stands on the page still."""
+
+    left: int
+    unit: str
+    url: str
+
+
 class HelpAnswer(BaseModel):
     """Hold an answer from the help pages."""
 
     answered: bool = Field(description="False: the pages do not answer; text says so")
     text: str
+    more: Left | None = Field(description="What text leaves out of what it quotes")
     sources: list[CitedSource]
     actions: list[Screen]
     page: str | None = Field(description="Id of the page that answers")
@@ -192,9 +201,11 @@ def _passage(hit: Hit) -> Passage:
 
 def _answer(served: Served) -> HelpAnswer:
     answer = served.answer
+    more = answer.more
     return HelpAnswer(
         answered=answer.answered,
         text=answer.text,
+        more=Left(left=more.left, unit=more.unit, url=more.url) if more else None,
         sources=[
             CitedSource(n=s.n, title=s.title, heading=s.heading, url=s.url, page=s.page)
             for s in answer.sources

@@ -47,7 +47,7 @@ ROOMS = {
     "config": (["rag.config"], ["core"]),
     "language": (["rag.language"], ["core"]),
     "question": (
-        ["rag.question", "rag.extraction.actions"] + ["rag.cache.grammar", "rag.cache.words"],
+        ["rag.question", "rag.extraction.headings"] + ["rag.cache.grammar", "rag.cache.words"],
         ["core", "language"],
     ),
     "encoders": (["rag.encoders"], ["core", "config"]),

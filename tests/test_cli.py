@@ -21,8 +21,8 @@ QUESTION = "Comment créer un client ?"
 START_UP_S = 2.0  # Python, numpy and a model's load, on a busy machine
 ANSWER_FIELDS = [
     *("text", "page_effective", "see_also", "degraded", "reason", "sources", "retrieved"),
-    *("actions", "cached", "legs", "timings", "answered", "truncated"),
-    *("unsupported", "model", "usage"),
+    *("actions", "cached", "legs", "timings", "answered", "truncated", "more"),
+    *("unsupported", "model", "usage", "talk"),
 ]
 
 

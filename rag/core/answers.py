@@ -10,6 +10,7 @@ from typing import Any, Literal
 from rag.core.documents import ScreenLink
 
 UNSUPPORTED_TTL_S = 30.0
+LeftUnit = Literal["steps", "items", "rows", "lines", "sentences", "paragraphs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,15 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class More:
+    """Say what an answer leaves out of what it quotes: how many of what, and where they stand."""
+
+    left: int
+    unit: LeftUnit
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """Hold a whole answer, as the help endpoint and ``ask --json`` return it.
 
@@ -49,9 +59,10 @@ class Answer:
     that the model had no part in it: it was off, silent, late or failed. ``reason`` says, in the
     question's language, why the text is an extract. ``unsupported`` counts the model's sentences
     that were left out because no passage supports them: when that leaves nothing, the extract
-    stands in, and is no degraded answer. ``model`` is the one that wrote the text, ``usage`` what
-    that cost, where it ended by itself. ``talk`` is the kind of small talk (« merci ») that the
-    text replies to: no page is quoted then.
+    stands in, and is no degraded answer. ``more`` says what an extract leaves out of what it
+    quotes. ``model`` is the one that wrote the text, ``usage`` what that cost, where it ended by
+    itself. ``talk`` is the kind of small talk (« merci ») that the text replies to: no page is
+    quoted then.
     """
 
     text: str
@@ -67,6 +78,7 @@ class Answer:
     timings: dict[str, float] = field(default_factory=dict)
     answered: bool = True
     truncated: bool = False
+    more: More | None = None
     unsupported: int = 0
     model: str | None = None
     usage: Usage | None = None
@@ -122,6 +134,8 @@ def read_answer(data: Mapping[str, Any]) -> Answer:
     values["actions"] = tuple(ScreenLink(**action) for action in values["actions"])
     for name in ("see_also", "legs"):
         values[name] = tuple(values[name])
+    more = values.get("more")
+    values["more"] = More(**more) if more else None
     usage = values.get("usage")
     values["usage"] = Usage(**usage) if usage else None
     return Answer(**values)

@@ -4,19 +4,10 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from operator import add
 
-from rag.extraction.holding import (
-    MOST_WORDS,
-    Led,
-    Words,
-    beside,
-    coverage,
-    led_by,
-    lent,
-    rarity,
-    with_near,
-)
+import numpy
+
+from rag.extraction.coverage import Led, Words, coverage, led_by, lent, rarity, terms_of, with_near
 from rag.language.sentences import TEXTS_KEPT, joined, length, split_units, with_heads
 from rag.question import Question
 
@@ -53,23 +44,20 @@ def condense(text: str, question: Question, lang: str, longest: int) -> str:
 @lru_cache(maxsize=QUESTIONS_KEPT)
 def _scores(text: str, question: Question, lang: str) -> list[float]:
     """Return how much each unit of a text bears on a question; it is fitted in several tries."""
-    words, led, neighbours, first = _read(text, lang)
-    terms = question.terms[:MOST_WORDS]
-    held = [words.held(term.stems) for term in terms]
-    weights = rarity(terms, held, len(first))
-    covered = coverage(weights, [lent(one, led) for one in held], len(first))
-    return list(map(add, with_near(covered, neighbours), first))
+    words, led = _read(text, lang)
+    terms = terms_of(question)
+    held = words.held(terms)
+    covered = coverage(rarity(terms, held), lent(held, led))
+    first = FIRST * (1 - numpy.arange(words.count) / words.count)
+    scores: list[float] = (with_near(covered) + first).tolist()
+    return scores
 
 
 @lru_cache(maxsize=TEXTS_KEPT)
-def _read(
-    text: str, lang: str
-) -> tuple[Words, Led, tuple[tuple[int, int], ...], tuple[float, ...]]:
-    """Return a text's words, which units come with which, which are near, what is first worth."""
+def _read(text: str, lang: str) -> tuple[Words, Led]:
+    """Return a text's words, and which of its units come with which."""
     units = split_units(text)
-    first = tuple(FIRST * (1 - i / len(units)) for i in range(len(units)))
-    words = Words.of([unit.text for unit in units], lang)
-    return words, led_by(units), beside(range(len(units))), first
+    return Words.of([unit.text for unit in units], lang), led_by(units)
 
 
 def cut(text: str, longest: int) -> str:

@@ -1,19 +1,22 @@
-"""What is shown of a section, made readable by itself: lead-ins followed, lone steps unnumbered."""
+"""What marks a line of a page by itself: it announces, says where to click, sends elsewhere."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
 
 from rag.language import profiles
-from rag.language.sentences import STEP, Unit, joined, length
+from rag.question.intent import pattern_of
 
-CAPTION = re.compile(
-    rf"(?:{profiles.alternatives('sentences.captions')}) \d[\d.]*\W", re.IGNORECASE
-)
+CAPTION = pattern_of("sentences.captions", r"(?:{found}) \d[\d.]*\W")
 # a sentence that sends to another page answers nothing
-REFERENCE = re.compile(
-    rf"(?:[-*•] |\()?(?:{profiles.alternatives('sentences.asides')})", re.IGNORECASE
+REFERENCE = pattern_of("sentences.asides", r"(?:[-*•] |\()?(?:{found})")
+# « Ventes > Commandes », « Format - Page », « Filtres → Décor »
+PATH = re.compile(r"\S [>→▸‣] \S|[\w'’] - [A-ZÉÈÀÂÎÔ]\w")
+ACCESS = pattern_of("answer.access", r"\b(?:{found})\b")
+ACT = re.compile(
+    rf"^\d+[.)] |^(?:{profiles.alternatives('answer.remedy')})\b"
+    rf"|\b(?:{profiles.alternatives('answer.act')})\b",
+    re.IGNORECASE | re.MULTILINE,
 )
 
 
@@ -22,48 +25,21 @@ def is_aside(text: str) -> bool:
     return bool(CAPTION.match(text) or REFERENCE.match(text))
 
 
-def completed(units: Sequence[Unit], kept: Collection[int], most: int) -> set[int]:
-    """Return what is kept with what its lead-ins announce, as far as ``most`` characters hold it.
-
-    A lead-in that nothing follows is left out, unless it is all there is.
-    """
-    whole = set(kept)
-    for position in sorted(kept):
-        if not _announces(units[position]) or position + 1 in whole:
-            continue
-        if not any(position in units[i].heads for i in whole):
-            whole |= _announced(units, position, whole, most)
-    alone = {i for i in whole if _announces(units[i]) and not _is_followed(units, i, whole)}
-    return whole - alone or whole
+def announces(text: str) -> bool:
+    """Say whether a line says nothing without the next: « Procédez comme suit : »."""
+    return text.rstrip().endswith((":", "...", "…"))
 
 
-def _announces(unit: Unit) -> bool:
-    return unit.kind in ("sentence", "lead") and unit.text.rstrip().endswith(":")
+def is_path(text: str) -> bool:
+    """Say whether a text names a menu and what to choose in it."""
+    return bool(PATH.search(text))
 
 
-def _is_followed(units: Sequence[Unit], position: int, kept: Collection[int]) -> bool:
-    return position + 1 in kept or any(position in units[i].heads for i in kept)
+def says_where(text: str, heading: str) -> bool:
+    """Say whether a text tells by which menu a screen is reached."""
+    return is_path(text) and bool(ACCESS.search(text) or ACCESS.search(heading))
 
 
-def _announced(units: Sequence[Unit], position: int, kept: Collection[int], most: int) -> set[int]:
-    """Return the list, table or code after a lead-in, or else the sentence after it."""
-    found: set[int] = set()
-    for following in range(position + 1, len(units)):
-        is_first = following == position + 1
-        listed = units[following].kind == units[position + 1].kind != "sentence"
-        held = position in units[following].heads
-        if not (is_first or listed or held):
-            break
-        if length(units, {*kept, *found, following}) > most:
-            break
-        found.add(following)
-    return found
-
-
-def told(units: Sequence[Unit], kept: Collection[int]) -> str:
-    """Return the units kept as text; a step that stands by itself is a sentence without number."""
-    steps = [i for i in kept if units[i].kind == "step"]
-    text = joined(units, kept)
-    if len(steps) != 1 or len(kept) > 1 or not STEP.match(text):
-        return text
-    return STEP.sub("", text, count=1)
+def is_act(text: str) -> bool:
+    """Say whether a text says what to do: a step, a menu path or something to click."""
+    return bool(ACT.search(text) or PATH.search(text))

@@ -17,6 +17,13 @@ def message(key: str, lang: str, **values: object) -> str:
     return told("messages", key, lang).format(**values)
 
 
+def more_left(left: int, unit: str, url: str, lang: str) -> str:
+    """Return how much of what is quoted stands on the page still, and where."""
+    units = message(unit, lang)
+    count = f"{left}{NBSP}{units.removesuffix('s') if left == 1 else units}"
+    return message("more", lang, count=count, url=url)
+
+
 def message_keys() -> Mapping[str, str]:
     """Return the messages by their names, as the fallback language's file has them."""
     return load_profile(FALLBACK).texts("messages")

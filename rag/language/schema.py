@@ -58,8 +58,8 @@ PATTERNS = _names(
     {
         "politeness": "greeting please lead closing",
         "intent": "person way doing aside able wish unable noise",
-        "answer": "how ordered what where do place why cause whether verdict definition"
-        " defining_articles defining asking_prefixes asking",
+        "answer": "how ordered what where do place access act remedy why cause whether verdict"
+        " definition defining_articles defining asking_prefixes asking",
         "answer.asks": "*",
         "answer.gives": "*",
         "headings": "spoken participles",

@@ -19,7 +19,7 @@ from rag.question.intent import Intent, intent_of
 from rag.question.normalization import corrected, polite_free, spaced
 
 if TYPE_CHECKING:
-    from rag.extraction.actions import Action
+    from rag.extraction.headings import Action
     from rag.question.signature import QuestionSignature
     from rag.question.small_talk import SmallTalk
 
@@ -126,7 +126,7 @@ class Question:
     @cached_property
     def action(self) -> Action | None:
         """Return the action that it asks how to do, None where it names none."""
-        from rag.extraction.actions import action_asked
+        from rag.extraction.headings import action_asked
 
         return action_asked(self.search_text, self.words)
 

@@ -26,7 +26,7 @@ from rag.core.answers import Answer, ChunkEvent, CompleteEvent, Source
 from rag.core.errors import HelpError
 from rag.core.records import Turn
 from rag.desk import HelpDesk
-from rag.language.messages import message
+from rag.language.messages import message, more_left
 from rag.question import read_question
 from rag.retriever import LONGEST_QUESTION
 from rag.server.problems import Problem, problem_of, problem_response
@@ -59,8 +59,10 @@ def after_chunks(sent: str, answer: Answer, lang: str) -> str:
 
 
 def closing(answer: Answer, lang: str) -> str:
-    """Return how a text ends: that it was cut short, and the list of its sources."""
+    """Return how a text ends: that it was cut short, what is left, the list of its sources."""
     cut = f"\n\n{message('truncated', lang)}" if answer.truncated else ""
+    if more := answer.more:
+        cut += f"\n\n{more_left(more.left, more.unit, more.url, lang)}"
     if not answer.sources:
         return cut
     rows = "\n".join(f"- [{source.n}] {_link(source)}" for source in answer.sources)

@@ -97,6 +97,16 @@ class PageBody(BaseModel):
     url: str = Field(examples=["https://aide.example.fr/clients/creer"])
 
 
+class MoreBody(BaseModel):
+    """Say what an extract leaves out of what it quotes."""
+
+    left: int = Field(description="How many", examples=[4])
+    unit: Literal["steps", "items", "rows", "lines", "sentences", "paragraphs"] = Field(
+        description="Of what", examples=["steps"]
+    )
+    url: str = Field(examples=["https://aide.example.fr/clients/creer#saisir"])
+
+
 class AnswerBody(BaseModel):
     """Hold a whole answer."""
 
@@ -136,6 +146,9 @@ class AnswerBody(BaseModel):
         description="Whether the pages answer; else the text names the nearest", examples=[True]
     )
     truncated: bool = Field(description="Whether the time ended the text", examples=[False])
+    more: MoreBody | None = Field(
+        description="What the text leaves out of what it quotes", examples=[None]
+    )
     unsupported: int = Field(
         description="Sentences of the model left out, since no page says so", examples=[0]
     )

@@ -72,10 +72,12 @@ def print_hit(hit: Any) -> None:
 
 def print_answer(answer: Any, lang: str, *, seen: bool = False) -> None:
     """Print an answer with its sources; its text is left out when it was ``seen``."""
-    from rag.language.messages import message
+    from rag.language.messages import message, more_left
 
     if not seen:
         click.echo(printable(answer.text))
+    if more := answer.more:
+        click.secho(f"\n{printable(more_left(more.left, more.unit, more.url, lang))}", dim=True)
     if answer.reason and answer.answered:
         reason = message("degraded", lang, reason=answer.reason)
         click.secho(f"\n{printable(reason)}", fg="yellow")

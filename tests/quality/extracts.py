@@ -17,18 +17,19 @@ from pathlib import Path
 from indexer.pipeline import run
 from rag.api import open_retriever
 from rag.config.settings import Settings
+from rag.core.documents import Chunk, Hit
 from rag.core.protocols import Store
 from rag.encoders import bundled_encoder
-from rag.extraction.extract import extract_answer
+from rag.extraction import extract_answer
 from rag.question import read_question
 from rag.retriever import Retriever
 from rag.stores.sqlite import SqliteStore
 
 CORPUS = Path(__file__).parents[2] / "corpus"
-QUESTIONS = [
-    json.loads(line)
-    for line in Path(__file__).with_suffix(".jsonl").read_text("utf-8").splitlines()
-]
+QUESTIONS, TITLES = (
+    [json.loads(line) for line in Path(__file__).with_name(name).read_text("utf-8").splitlines()]
+    for name in ("extracts.jsonl", "titles.jsonl")
+)
 WIDELY = 30  # hits asked for: the right page is brought to the front, so that search does not count
 TIMEOUT_S = 10.0
 
@@ -46,16 +47,33 @@ def extracts(store: Store, retriever: Retriever) -> list[Shown]:
     """Return the extract of each question whose page was found, taken from that page."""
     found = []
     for asked in QUESTIONS:
-        question = read_question(asked["question"])
-        hits = retriever.retrieve(question, WIDELY).hits
-        ordered = sorted(hits, key=lambda hit: hit.chunk.page != asked["page"])
-        if ordered[0].chunk.page != asked["page"]:
+        hits, page = ranked(store, retriever, asked)
+        if hits[0].chunk.page != asked["page"]:
             continue
-        ids = store.pages([asked["page"]], TIMEOUT_S)[asked["page"]].chunk_ids
-        chunks = store.chunks(ids, TIMEOUT_S)
-        extract = extract_answer(question, ordered, [chunks[i] for i in ids])
+        question = read_question(asked["question"])
+        extract = extract_answer(question, hits, page, bundled_encoder())
         found.append(Shown(asked, extract.text, answers(asked, extract.text)))
     return found
+
+
+def title_sections(store: Store, retriever: Retriever) -> dict[str, tuple[str, list[str]]]:
+    """Return, by page, the section that answers its title, and those that a reader would take."""
+    chosen = {}
+    for asked in TITLES:
+        hits, page = ranked(store, retriever, asked)
+        question = read_question(asked["question"])
+        extract = extract_answer(question, hits, page, bundled_encoder())
+        chosen[asked["page"]] = (extract.hits[0].chunk.heading, asked["sections"])
+    return chosen
+
+
+def ranked(store: Store, retriever: Retriever, asked: dict) -> tuple[list[Hit], list[Chunk]]:
+    """Return what is found, the right page's hits first, and that page's chunks."""
+    hits = retriever.retrieve(read_question(asked["question"]), WIDELY).hits
+    ordered = sorted(hits, key=lambda hit: hit.chunk.page != asked["page"])
+    ids = store.pages([asked["page"]], TIMEOUT_S)[asked["page"]].chunk_ids
+    chunks = store.chunks(ids, TIMEOUT_S)
+    return ordered, [chunks[i] for i in ids]
 
 
 def answers(asked: dict, text: str) -> bool:
@@ -92,6 +110,9 @@ def main() -> None:
         run([CORPUS], store, bundled_encoder())
         shown = extracts(store, open_retriever(Settings(), store))
         print(table(shown))
+        chosen = title_sections(store, open_retriever(Settings(), store))
+        right = sum(section in wanted for section, wanted in chosen.values())
+        print(f"\ntitles asked: {right} of {len(chosen)} from a section that a reader would choose")
         failed = [s for s in shown if s.asked["half"] == "dev" and not s.answers]
         print(dict(Counter(s.asked["kind"] for s in failed)), file=sys.stderr)
         if "--failed" in sys.argv:

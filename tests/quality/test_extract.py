@@ -9,7 +9,7 @@ import pytest
 from indexer.chunker import chunk_page
 from indexer.sources import find_pages, load_page, read_page
 from rag.encoders import bundled_encoder
-from tests.quality.extracts import QUESTIONS, extracts
+from tests.quality.extracts import QUESTIONS, extracts, title_sections
 
 
 @pytest.fixture(scope="module")
@@ -29,18 +29,28 @@ def test_the_questions_are_about_what_the_pages_say(corpus_folder):
     assert len({asked["page"] for asked in QUESTIONS}) >= 60
 
 
-def test_nine_extracts_in_ten_show_the_answer(shown):
+def test_nineteen_extracts_in_twenty_show_the_answer(shown):
     assert len(shown) >= 80
-    assert sum(one.answers for one in shown) / len(shown) >= 0.87
+    assert sum(one.answers for one in shown) / len(shown) >= 0.95
 
 
 def test_what_is_shown_is_the_action_asked_about_and_not_its_opposite(shown):
     actions = [one for one in shown if one.asked["kind"] == "action"]
     assert len(actions) >= 20
-    assert sum(one.answers for one in actions) / len(actions) >= 0.87
+    assert sum(one.answers for one in actions) / len(actions) >= 0.9
 
 
-def test_an_extract_is_read_at_a_glance(shown):
+def test_an_extract_is_a_section_and_not_a_page(shown):
     lengths = [len(one.text) for one in shown]
-    assert statistics.median(lengths) <= 250
-    assert max(lengths) <= 1_204
+    assert statistics.median(lengths) <= 500
+    assert max(lengths) <= 1_600
+
+
+def test_a_page_s_title_asked_is_answered_from_the_section_that_a_reader_would_choose(
+    indexed_store, retriever
+):
+    chosen = title_sections(indexed_store, retriever)
+    assert len(chosen) == 74
+    assert sum(section in wanted for section, wanted in chosen.values()) >= 70
+    section, _ = chosen["factures/creer-un-avoir.md"]
+    assert section == "Annuler toute la facture"

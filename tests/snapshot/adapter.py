@@ -33,7 +33,7 @@ from rag.core.documents import Chunk, Hit
 from rag.core.errors import HelpError
 from rag.core.records import Feedback, Turn
 from rag.encoders import bundled_encoder
-from rag.extraction.extract import extract_answer
+from rag.extraction import extract_answer
 from rag.language import messages
 from rag.language.profiles import load_profile
 from rag.question import Question, read_question

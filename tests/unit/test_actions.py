@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from rag.core.documents import Chunk, Hit
-from rag.extraction.actions import Named, named, read_heading
-from rag.extraction.extract import extract_answer
+from rag.extraction import extract_answer
+from rag.extraction.headings import Named, named, read_heading
 from rag.question import read_question
 
 STEPS = "1. Ouvrez {0} > Liste.\n2. Choisissez la ligne.\n3. Cliquez sur {0}."
@@ -20,7 +20,10 @@ def page(title: str, *sections: tuple[str, str], lang: str = "fr") -> list[Chunk
 
 
 def extract(question: str, chunks: list[Chunk], best: int = 0) -> str:
-    return extract_answer(read_question(question), [Hit(chunks[best], 1.0, 1)], chunks).text
+    """Return the extract where the search found every section, the best one a little before."""
+    ranked = sorted(chunks, key=lambda chunk: chunk is not chunks[best])
+    hits = [Hit(chunk, 1.0 - 0.05 * n, n + 1) for n, chunk in enumerate(ranked)]
+    return extract_answer(read_question(question), hits, chunks).text
 
 
 @pytest.mark.parametrize(
@@ -88,7 +91,7 @@ def test_what_undoes_is_not_answered_by_the_steps_that_do(question):
         ("La désactiver", off),
     )
     for best in range(3):
-        assert extract(question, chunks, best) == f"{off} [1]"
+        assert extract(question, chunks, best) == f"La désactiver\n{off} [1]"
 
 
 def test_steps_of_another_action_give_way_to_the_section_that_names_this_one():
@@ -97,8 +100,10 @@ def test_steps_of_another_action_give_way_to_the_section_that_names_this_one():
         ("Archiver un dossier", "Cochez-le, puis Actions > Archiver."),
         ("Faire revenir un dossier archivé", STEPS.format("Réactiver")),
     )
-    assert extract("Comment archiver un dossier ?", chunks, 1).startswith("Cochez-le")
-    assert extract("Comment réactiver un dossier ?", chunks, 0).startswith("1. Ouvrez Réactiver")
+    assert extract("Comment archiver un dossier ?", chunks, 1).startswith(
+        "Archiver un dossier\nCochez"
+    )
+    assert extract("Comment réactiver un dossier ?", chunks, 0).startswith("Faire revenir")
 
 
 def test_what_the_title_says_too_does_not_tell_a_section_from_the_others():
@@ -107,25 +112,25 @@ def test_what_the_title_says_too_does_not_tell_a_section_from_the_others():
         ("Annuler avant l'envoi", STEPS.format("Annuler")),
         ("Annuler une vente déjà partie", STEPS.format("Retour")),
     )
-    assert extract("Comment annuler une vente ?", chunks).startswith("1. Ouvrez Annuler")
+    assert extract("Comment annuler une vente ?", chunks).startswith("Annuler avant")
     found = extract("Comment annuler une vente déjà partie ?", chunks)
-    assert found.startswith("1. Ouvrez Retour")
+    assert found.startswith("Annuler une vente déjà")
 
 
 def test_steps_of_another_action_give_way_to_what_says_this_one():
     said = "Un bouton sert à refuser l'offre."
     chunks = page("Offres", ("Rédiger l'offre", STEPS.format("Offre")), ("Réponse", said))
-    assert extract("Comment refuser une offre ?", chunks) == f"{said} [1]"
+    assert extract("Comment refuser une offre ?", chunks) == f"Réponse\n{said} [1]"
 
 
 def test_where_every_heading_names_another_action_the_best_still_answers():
     chunks = page("Offres", ("Rédiger", STEPS.format("Offre")), ("Envoyer", "Cliquez."))
-    assert extract("Comment peindre une offre ?", chunks).startswith("1. Ouvrez Offre")
+    assert extract("Comment peindre une offre ?", chunks).startswith("Rédiger\n1. Ouvrez Offre")
 
 
 def test_the_opposite_answers_only_where_the_page_has_nothing_else():
     chunks = page("Alarmes", ("L'activer", STEPS.format("Activer")))
-    assert extract("Comment désactiver l'alarme ?", chunks).startswith("1. Ouvrez Activer")
+    assert extract("Comment désactiver l'alarme ?", chunks).startswith("L'activer\n1. Ouvrez")
 
 
 def test_the_verb_asked_about_comes_before_one_that_means_the_same():
@@ -133,5 +138,9 @@ def test_the_verb_asked_about_comes_before_one_that_means_the_same():
     chunks = page(
         "Comptes", ("Désactiver un compte", STEPS.format("Compte")), ("Suspendre en urgence", cut)
     )
-    assert extract("Comment suspendre un compte ?", chunks) == f"{cut} [1]"
-    assert extract("Comment arrêter un compte ?", chunks).startswith("1. Ouvrez Compte")
+    assert extract("Comment suspendre un compte ?", chunks).startswith(
+        f"Suspendre en urgence\n{cut} [1]"
+    )
+    assert extract("Comment arrêter un compte ?", chunks).startswith(
+        "Désactiver un compte\n1. Ouvrez"
+    )

@@ -69,7 +69,7 @@ const titled = (key, kind, ...children) =>
 
 const item = (url, name, attributes = {}) => element("li", {}, url ? link(url, attributes, clean(name)) : clean(name));
 
-// Where the pages do not answer, the text ends in the titles of the nearest ones: they become links.
+// Where no page answers, the titles that end the text become links.
 const unanswered = (answer) => answer && answer.answered === false && pageLinks(answer).length > 0;
 
 const shownText = (entry) => {
@@ -78,7 +78,7 @@ const shownText = (entry) => {
   return unanswered(entry.answer) ? shown.split(/\n\s*[-•]/)[0] : shown;
 };
 
-// where the owner chose to have no model, nothing is amiss
+// an owner may choose no model
 const lacking = (answer) => answer.degraded && answer.reason_code !== "off";
 
 const notesOf = (entry) => {
@@ -166,6 +166,7 @@ class EntryView {
     const actions = answer.actions.map((one) => item(webAddress(one.url), one.label, { class: "action" }));
     const related = pageLinks(answer).map((one) => item(placeOf(one), one.title));
     return [
+      answer.more && item(placeOf(answer.sources[0]), `${text("more")} (${answer.more.left})`),
       ...notesOf(entry).map((note) => element("p", { class: "note" }, note)),
       titled("sources", "ol", ...answer.sources.map(sourceItem)),
       titled("actions", "ul", ...actions),

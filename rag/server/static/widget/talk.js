@@ -7,7 +7,7 @@ const WITHOUT_SOCKET_MS = 300_000;
 const CODES = { 401: "expired", 403: "refused", 413: "too_long", 422: "bad_message", 429: "too_many" };
 const KEPT = [
   "content", "sources", "actions", "see_also", "pages", "degraded", "reason", "reason_code", "truncated",
-  "answered", "unsupported", "answer_id", "stopped", "lang",
+  "answered", "more", "unsupported", "answer_id", "stopped", "lang",
 ];
 
 const newId = () =>
