@@ -114,9 +114,6 @@ class Assistant:
         if not question.strip():
             yield CompleteEvent(Answer(messages.message("empty", lang), answered=False), lang)
             return
-        if talk and not talk.searched:
-            yield CompleteEvent(self._reply(talk, deadline), lang)
-            return
         if read.follows:  # it stays near the last answer's page
             page = page or next(iter(turns[-1].pages), "")
         request = Request(read, page or "", k)
@@ -178,6 +175,10 @@ class Assistant:
                     yield event
             finally:
                 await self._flight.count(kept)
+            return
+        talk = request.question.small_talk
+        if talk and not talk.searched:
+            yield CompleteEvent(self._reply(talk, deadline))
             return
         try:
             context = await self._context(request, deadline)

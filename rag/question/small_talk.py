@@ -27,7 +27,7 @@ LONGEST = 14  # words: who writes more has something to ask
 # what is never searched
 NEAR, NEAR_SEARCHED = 0.65, 0.75
 LEAST = 0.5  # of the words in common, before those of the kind count
-SHORTEST_MENDED = 5  # letters of a word that may be misspelt by one
+SHORTEST_MENDED = 6  # letters of a word that may be misspelt by one
 WORD = re.compile(r"\w+")
 DRAWN_OUT = re.compile(r"(\w)\1{2,}")  # « merciiii »
 NOT_TALK = "none"

@@ -35,7 +35,7 @@ SAID = {
     "prices": ["combien ça coûte par mois", "how much is the subscription?"],
 }
 ASKED = [
-    "ça marche pas !", "merci de me dire comment créer un client",
+    "ou est claire", "ça marche pas !", "merci de me dire comment créer un client",
     "bonjour, où est le bouton Exporter ?",
     "comment contacter un client", "à quelle heure part la synchronisation ?", "pourquoi ?", "non",
     "l'imprimante ne répond pas", "quel est le prix d'une cuvée", "it doesn't work now",
