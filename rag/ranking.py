@@ -57,7 +57,7 @@ def evidence_of(
         return Evidence(length=_meaningful(weights))
     best = pages[0][0]
     others = (score for i, score in scores.items() if windows[i].page != best.chunk.page)
-    unknown = sum(w for w, n in zip(weights.values(), frequencies, strict=True) if n == 0)
+    unknown = sum(w for w, n in zip(weights.values(), frequencies, strict=False) if n == 0)
     return Evidence(
         score=best.score,
         margin=best.score - max(others, default=0.0),
@@ -74,7 +74,7 @@ def _meaningful(words: Iterable[str]) -> int:
 
 def word_weights(words: Sequence[str], found: SearchLegs) -> dict[str, float]:
     """Return each word's inverse document frequency among the windows."""
-    return {w: idf(found.total, n) for w, n in zip(words, found.frequencies, strict=True)}
+    return {w: idf(found.total, n) for w, n in zip(words, found.frequencies, strict=False)}
 
 
 def idf(total: int, frequency: int) -> float:

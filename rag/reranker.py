@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 HEADINGS_WEIGHT, WORDS_WEIGHT, PAGE_WEIGHT = 0.35, 0.4, 0.3
 Unit = Chunk | Window
+WRITTEN_WEIGHT = 0.8  # of a word that manuals write for the asker's
 REMEMBERED = 20_000  # chunks whose readings are kept between questions: about 40 MB
 
 
@@ -60,9 +61,17 @@ class Reranker:
         self._readings: dict[str, Reading] = {}
 
     def features(
-        self, question: Question, weights: Mapping[str, float], units: Sequence[Unit]
+        self,
+        question: Question,
+        weights: Mapping[str, float],
+        units: Sequence[Unit],
+        *,
+        as_written: bool = True,
     ) -> Features:
-        """Return the features of each unit; ``weights`` are the question's words and their idf."""
+        """Return the features of each unit; ``weights`` are the question's words and their idf.
+
+        ``as_written``: a word is near by what manuals write for it, too.
+        """
         readings = [self._reading(unit) for unit in units]
         asked = question.vector(self._encoder)
         headings = [
@@ -71,7 +80,10 @@ class Reranker:
             else numpy.nan
             for reading in readings
         ]
-        near = self._nearness(list(weights), readings)
+        words = list(weights)
+        near = self._nearness(words, readings)
+        if as_written:
+            near = self._as_written(question, words, readings, near)
         share = numpy.array(list(weights.values()), numpy.float32)
         share /= share.sum() or 1.0
         pages = numpy.array([unit.page for unit in units])
@@ -81,6 +93,19 @@ class Reranker:
             words=near @ share,
             page=numpy.array(whole, numpy.float32).reshape(near.shape) @ share,
         )
+
+    def _as_written(
+        self, question: Question, words: Sequence[str], readings: Sequence[Reading], near: Vectors
+    ) -> Vectors:
+        """Return how near the words are, or what manuals write for them, whichever is nearer."""
+        said = {n: question.written[w] for n, w in enumerate(words) if w in question.written}
+        others = list(dict.fromkeys(word for written in said.values() for word in written))
+        other = WRITTEN_WEIGHT * self._nearness(others, readings)
+        nearer = near.copy()
+        for n, written in said.items():
+            places = [others.index(word) for word in written]
+            nearer[:, n] = numpy.maximum(near[:, n], other[:, places].max(axis=1))
+        return nearer
 
     def _nearness(self, words: Sequence[str], readings: Sequence[Reading]) -> Vectors:
         """Return each word's best cosine with each chunk's subwords: (chunks, words) in [0, 1]."""

@@ -37,7 +37,8 @@ CROSS_READ = 20  # of those, by the optional cross-encoder
 WINDOWS_KEPT = 10_000  # read once, remembered between questions: some 4 KB each
 LONGEST_QUESTION = 2_000  # characters
 RECHECK_S = 2.0  # between two looks at who made the index: another run may have rebuilt it
-PAGE_PRIOR = 0.05  # added to the windows of the page that the asker is on
+WRITTEN_WEIGHT = 0.4  # of a word that manuals write for one of the asker's
+PAGE_PRIOR = 0.1  # added to the windows of the page that the asker is on
 
 # the form is the users': their guide and their log filters name it
 EMBEDDED_LINE = "Embedding généré en %.3fs"
@@ -114,7 +115,7 @@ class Retriever:
         begun_s = deadline.spent_s()
         vector = self._encoded(question, deadline)
         encode_ms = 0.0 if vector is None else round((deadline.spent_s() - begun_s) * 1000, 2)
-        words = dict.fromkeys(question.search_words, 1.0)
+        words = self._words(question)
         found = self._store.search(vector, words, CANDIDATES, deadline.left_s())
         legs = {"knn": dict(found.knn), "bm25": dict(found.bm25)}
         windows = self._read_windows(list({**legs["knn"], **legs["bm25"]}), deadline)
@@ -138,6 +139,12 @@ class Retriever:
         hits, passages = of_different_pages(found_in, k), passages_of(found_in, k)
         pages = {i: window.page for i, window in windows.items()}
         return Retrieval(question, hits, evidence, passages, legs, pages, encode_ms)
+
+    def _words(self, question: Question) -> dict[str, float]:
+        """Return the words to search, each with its weight: the asker's own, what manuals write."""
+        written = (word for words in question.written.values() for word in words)
+        own = dict.fromkeys(question.search_words, 1.0)
+        return own | {word: WRITTEN_WEIGHT for word in written if word not in own}
 
     def _read_windows(self, ids: Sequence[str], deadline: Deadline) -> dict[str, Window]:
         """Return the windows of these ids that exist; what a window holds follows from its id."""
@@ -213,7 +220,8 @@ class Retriever:
         """Return how near to the question each chunk is, and its words feature if it was read."""
         if self._reranker is None:
             return {chunk.id: covered(weights, chunk) for chunk in chunks}, {}
-        found = self._reranker.features(question, weights, chunks)
+        # what the pages say in other words than the asker's is no evidence that they answer
+        found = self._reranker.features(question, weights, chunks, as_written=False)
         ids = [chunk.id for chunk in chunks]
         words = dict(zip(ids, found.words.tolist(), strict=True))
         return dict(zip(ids, nearness(found), strict=True)), words

@@ -52,7 +52,14 @@ TABLES = _names(
 )
 # words that oppose each other, a colon between them; one key in every language
 SIDES = _names({"polarity.opposites": "*", "lexicon.antonyms": "*"})
-LINES = _names({"follow_up": "leads", "lexicon": "synonyms near", "small_talk.said": "*"})
+LINES = _names(
+    {
+        "follow_up": "leads",
+        "lexicon": "synonyms near",
+        "small_talk.said": "*",
+        "everyday": "said",
+    }
+)
 # regular expressions, or alternatives of one; their line breaks are nothing
 PATTERNS = _names(
     {

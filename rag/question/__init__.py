@@ -14,6 +14,7 @@ from rag.language import analyzer
 from rag.language.detection import question_language
 from rag.language.profiles import FALLBACK
 from rag.language.tokenizer import Token, tokens
+from rag.question.everyday import written_for
 from rag.question.follow_up import in_context, is_follow_up
 from rag.question.intent import Intent, intent_of
 from rag.question.normalization import corrected, polite_free, spaced
@@ -92,6 +93,11 @@ class Question:
         """Return the same words mended: two that are misspelt may be meant for one."""
         mends = dict(self.mends)
         return tuple(dict.fromkeys(mends.get(word, word) for word in self.content_words))
+
+    @cached_property
+    def written(self) -> dict[str, tuple[str, ...]]:
+        """Return what manuals write for words of the question, by each that people say."""
+        return written_for(self.words, self.language)
 
     @cached_property
     def words(self) -> tuple[str, ...]:
