@@ -11,13 +11,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 from rag.core.documents import Chunk, Hit, SearchLegs, Window
+from rag.core.passages import read_passage
 from rag.language import analyzer
 from rag.language.profiles import EVERYWHERE
 
-UNITS_KEPT = 2_000  # whose stems are remembered: some 8 KB each
 BM25_WEIGHT = 0.4  # at full coverage
 MOST_WINDOWS_A_PAGE = 3  # whose chunks may be hits
 MOST_CHUNKS_A_PAGE = 2
@@ -84,14 +83,13 @@ def idf(total: int, frequency: int) -> float:
 
 def covered(weights: Mapping[str, float], unit: Chunk | Window) -> float:
     """Return the share in [0, 1] of the words' weights whose stems the unit holds."""
-    held, langs = _stems_of(unit), analyzer.languages(unit.lang)
+    held, langs = read_passage(unit).part(_stems_of), analyzer.languages(unit.lang)
     total = sum(weights.values())
     stems = {word: analyzer.query_stems(word, langs) for word in weights}
     found = sum(w for word, w in weights.items() if not held.isdisjoint(stems[word]))
     return found / total if total else 0.0
 
 
-@lru_cache(maxsize=UNITS_KEPT)
 def _stems_of(unit: Chunk | Window) -> frozenset[str]:
     return frozenset(analyzer.stems(unit.searched, unit.lang))
 
