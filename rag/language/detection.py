@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from rag.language import profiles
 from rag.language.analyzer import STOP_WORDS, WORD_CHARACTERS, fold, straight
@@ -27,6 +28,7 @@ LETTERS_OF = {one.code: one.words("detection.letters") for one in OTHERS}
 FOREIGN = frozenset().union(*LETTERS_OF.values())
 SIGNS_OF = {one.code: one.words("detection.signs") for one in OTHERS}
 ENDINGS = {one.code: one.ordered("detection.endings") for one in profiles.every()}
+ENGLISH = ENDINGS["en"]
 LOANS = profiles.union("detection.loans")
 
 
@@ -43,19 +45,26 @@ def question_language(text: str) -> str:
         found = LETTERS.findall(text)
     folded = [word if word.isascii() else fold(word) for word in found]
     english = french = 0
-    pairs = list(zip(found, folded, strict=True))
-    for word, plain in pairs:
-        english += plain in OWN["en"] or _ends(plain, "en")
+    for word, plain in zip(found, folded, strict=True):
+        english += plain in OWN["en"] or (plain.endswith(ENGLISH) and _ends(plain, "en"))
         french += plain in OWN[FALLBACK] or (plain != word and FOREIGN.isdisjoint(word))
     lang, most = ("en", english) if english > french else (FALLBACK, french)
-    for code, letters in LETTERS_OF.items():
-        if text.isascii() and OWN[code].isdisjoint(folded):
-            continue
-        own = sum(len(plain) > 1 and plain in OWN[code] for plain in folded)
-        own += sum(_ends(plain, code) or not letters.isdisjoint(word) for word, plain in pairs)
-        if own > most and (own > 1 or len(found) == 1):  # a word may be a name or a loan
-            lang, most = code, own
+    for code in LETTERS_OF:
+        if not text.isascii() or not OWN[code].isdisjoint(folded):
+            own = _own(found, folded, code)
+            if own > most and (own > 1 or len(found) == 1):  # a word may be a name or a loan
+                lang, most = code, own
     return lang
+
+
+def _own(found: Sequence[str], folded: Sequence[str], code: str) -> int:
+    """Return how much words, and the same folded, look like those of a language."""
+    letters = LETTERS_OF[code]
+    own = sum(len(plain) > 1 and plain in OWN[code] for plain in folded)
+    return own + sum(
+        _ends(plain, code) or not letters.isdisjoint(word)
+        for word, plain in zip(found, folded, strict=True)
+    )
 
 
 def _ends(word: str, code: str) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from rag.language import profiles
@@ -119,9 +119,8 @@ def tokens(question: str) -> list[Token]:
             closing = "" if raw == closing else closing or QUOTES.get(raw, "")
             opens = opens or (raw in ".!?:…" and len(found[-1].surface if found else "") > 1)
             continue
-        for token in _placed(match):
-            found.append(replace(token, opens=opens, quoted=bool(closing)))
-            opens = False
+        found += _placed(match, opens=opens, quoted=bool(closing))
+        opens = False
     return found
 
 
@@ -153,16 +152,16 @@ def word_at(found: Sequence[Token], place: int) -> str:
     return found[place].folded if 0 <= place < len(found) else ""
 
 
-def _placed(match: re.Match[str]) -> Iterator[Token]:
+def _placed(match: re.Match[str], *, opens: bool, quoted: bool) -> Iterator[Token]:
     """Yield the tokens of a piece of a text, each with its place."""
-    raw, kind = match.group(), KINDS[match.lastgroup or "word"]
+    raw, first, kind = match.group(), match.start(), KINDS[match.lastgroup or "word"]
     cursor = 0
     for part, folded in _parts(raw, match.lastgroup or ""):
         at = raw.find(part, cursor)
-        start, end = (at, at + len(part)) if at >= 0 else (0, len(raw))
-        elided = raw[start : end + 1] if raw[end : end + 1] == "'" and folded in SMALL else ""
-        yield Token(part, folded, match.start() + start, match.start() + end, kind, elided)
-        cursor = end
+        start, cursor = (at, at + len(part)) if at >= 0 else (0, len(raw))
+        elided = raw[start : cursor + 1] if folded in SMALL and raw[cursor:][:1] == "'" else ""
+        yield Token(part, folded, first + start, first + cursor, kind, elided, opens, quoted)
+        opens = False
 
 
 def _telling(sign: str) -> bool:

@@ -20,13 +20,12 @@ PARTS = ("able", "person", "way", "doing", "aside", "wish", "unable")
 Patterns = Sequence[tuple[str, re.Pattern[str]]]
 
 
-def _compiled(path: str) -> tuple[tuple[str, re.Pattern[str]], ...]:
-    """Return rules with their parts filled in, one language's after the other's."""
-    return tuple(
-        (kind, re.compile(_filled(one, pattern)))
+def _compiled(path: str) -> dict[str, Patterns]:
+    """Return the rules of each language with their parts filled in."""
+    return {
+        one.code: tuple((kind, re.compile(_filled(one, rule))) for kind, rule in one.rules(path))
         for one in profiles.every()
-        for kind, pattern in one.rules(path)
-    )
+    }
 
 
 def _filled(profile: profiles.LanguageProfile, pattern: str) -> str:
@@ -49,13 +48,13 @@ SAYING = DETERMINERS | PERSONS | OTHERS | {"il", "it"}
 ASKING = profiles.merged("intent.asking")
 
 
-def kind_of_question(told: Sequence[Token]) -> tuple[str, list[Token]]:
+def kind_of_question(told: Sequence[Token], lang: str) -> tuple[str, list[Token]]:
     """Return what is asked for and the tokens that do not say it.
 
     Asked for are `how`, `why`, `when`, `where`, `who`, `can`, `must`, `meaning` and the like.
     """
-    rest, ended = _take(list(told), ENDINGS)
-    rest, opened = _take(rest, OPENINGS)
+    rest, ended = _take(list(told), ENDINGS[lang])
+    rest, opened = _take(rest, OPENINGS[lang])
     kind = opened or ended
     if rest and TRAILING.get(rest[-1].folded) == kind:
         rest = rest[:-1]
@@ -77,10 +76,10 @@ def modality(told: Sequence[Token]) -> str:
 def _take(told: list[Token], patterns: Patterns) -> tuple[list[Token], str]:
     text = spaced(told)
     for kind, pattern in patterns:
-        match = pattern.search(text)
-        rest = outside(told, text, match) if match else told
-        if rest and len(rest) < len(told):
-            return rest, kind
+        if match := pattern.search(text):
+            rest = outside(told, text, match)
+            if rest and len(rest) < len(told):
+                return rest, kind
     return told, ""
 
 

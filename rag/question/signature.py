@@ -96,7 +96,7 @@ def signature_of(
     if lang not in COMPARED:
         return QuestionSignature(lang, "", "", "", "", speaks=False, refers=False, words=())
     told = _merged(told, lang)
-    kind, rest = kind_of_question(told)
+    kind, rest = kind_of_question(told, lang)
     folded = [token.folded for token in told]
     return QuestionSignature(
         lang=lang,
