@@ -63,14 +63,14 @@ def test_no_near_miss_gets_another_questions_answer(rows, half):
     assert served == []
 
 
-@pytest.mark.parametrize("half", HALVES)
-def test_three_paraphrases_in_five_get_their_answer(rows, half):
-    assert share(rows, same=True, half=half) >= 0.60
+@pytest.mark.parametrize(("half", "least"), [("dev", 0.73), ("test", 0.77), ("blind", 0.78)])
+def test_three_paraphrases_in_four_get_their_answer(rows, half, least):
+    assert share(rows, same=True, half=half) >= least
 
 
-@pytest.mark.parametrize("lang", ["fr", "en"])
-def test_both_languages_are_served(rows, lang):
-    assert share(rows, same=True, lang=lang) >= 0.60
+@pytest.mark.parametrize(("lang", "least"), [("fr", 0.77), ("en", 0.69)])
+def test_both_languages_are_served(rows, lang, least):
+    assert share(rows, same=True, lang=lang) >= least
 
 
 def test_the_cosine_alone_would_serve_wrong_answers():

@@ -25,17 +25,17 @@ def test_the_set_is_what_it_claims_to_be(corpus_folder):
 
 
 def test_follow_ups_find_their_page_by_the_conversation(turns):
-    for split in ("dev", "test"):
+    for split, least in (("dev", 0.97), ("test", 0.93)):
         follow = [turn for turn in turns if turn.split == split and turn.follow_up]
         first, three = shares(follow, "context")
-        assert first >= 0.85
-        assert three >= 0.95
+        assert first >= 0.91
+        assert three >= least
         assert first >= shares(follow, "alone")[0] + 0.2
 
 
 def test_questions_that_stand_alone_are_not_rewritten(turns):
     alone = [turn for turn in turns if not turn.follow_up]
-    assert share([turn.contextual == turn.question for turn in alone]) >= 0.95
+    assert share([turn.contextual == turn.question for turn in alone]) >= 0.97
     languages = {"english": "en"}
     sample = [is_follow_up(q["question"], languages.get(q["group"], "fr")) for q in QUESTIONS]
     assert sum(sample) / len(sample) <= 0.02

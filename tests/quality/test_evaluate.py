@@ -64,7 +64,7 @@ def found(tmp_path_factory, corpus_folder):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HELP_DATA_DIR", str(tmp_path_factory.mktemp("sample")))
         assert run("index", corpus_folder).exit_code == 0
-        limits = ("--fail-below", 0.8, "--fail-below", "nDCG@10=0.85")
+        limits = ("--fail-below", 0.86, "--fail-below", "nDCG@10=0.91")
         return evaluated("--questions", QUESTIONS, *limits)
 
 
@@ -73,10 +73,10 @@ def test_the_sample_pages_are_found_and_the_gate_refuses(found):
     assert found["Success@3"] >= found["Success@1"]
     assert found["gate"]["unanswerable"] == found["groups"]["none"]["queries"] == 26
     for figures in (found["gate"], found["groups"]["none"]):
-        assert figures["refusal_precision"] > 0.5
-        assert figures["refusal_recall"] > 0.5
+        assert figures["refusal_precision"] >= 0.61
+        assert figures["refusal_recall"] >= 0.78
     assert sum(row["queries"] for row in found["gate"]["reliability"]) == 201
-    assert found["gate"]["calibration_error"] < 0.2
+    assert found["gate"]["calibration_error"] < 0.15
 
 
 def test_fused_figures_are_above_each_leg_alone(found):

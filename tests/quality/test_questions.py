@@ -38,8 +38,8 @@ def test_the_set_is_what_it_claims_to_be(corpus_folder):
     assert all((corpus_folder / page).is_file() for page in named)
 
 
-def test_the_right_page_comes_first_for_four_questions_in_five(retrieved):
-    assert share_found(retrieved, first=1) >= 0.80
+def test_the_right_page_comes_first_for_86_questions_in_100(retrieved):
+    assert share_found(retrieved, first=1) >= 0.86
 
 
 def test_the_right_page_is_among_three_for_93_questions_in_100(retrieved):
@@ -48,12 +48,12 @@ def test_the_right_page_is_among_three_for_93_questions_in_100(retrieved):
 
 def test_most_questions_without_an_answer_are_refused(retrieved):
     none = [gate.answers(r.evidence) for asked, r in retrieved if asked["page"] is None]
-    assert sum(none) / len(none) <= 0.25
+    assert sum(none) / len(none) <= 0.22
 
 
 def test_few_questions_with_an_answer_are_refused(retrieved):
     answered = [gate.answers(r.evidence) for asked, r in retrieved if asked["page"] is not None]
-    assert sum(answered) / len(answered) >= 0.90
+    assert sum(answered) / len(answered) >= 0.91
 
 
 def test_a_question_is_told_as_it_was_searched(retriever):

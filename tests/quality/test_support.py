@@ -45,16 +45,16 @@ def test_the_halves_are_of_different_pages():
 
 
 def test_nine_supported_sentences_in_ten_are_kept(reported):
-    assert share(reported, True) >= 0.90
+    assert share(reported, True) >= 0.91
 
 
-def test_three_unsupported_sentences_in_four_are_dropped(reported):
-    assert share(reported, False) >= 0.75
+def test_77_unsupported_sentences_in_100_are_dropped(reported):
+    assert share(reported, False) >= 0.77
 
 
 def test_invented_buttons_and_what_the_pages_do_not_say_are_dropped(reported):
-    assert share(reported, False, ("button", "other-page", "general")) >= 0.90
+    assert share(reported, False, ("button", "other-page", "general")) >= 0.93
 
 
 def test_changed_numbers_and_denials_are_dropped(reported):
-    assert share(reported, False, ("number", "negation")) >= 0.80
+    assert share(reported, False, ("number", "negation")) >= 0.88
