@@ -332,10 +332,6 @@ def _tallied(title: str, found: dict[str, int], lang: str) -> ReportSection:
     return ReportSection(report_word(title, lang), bars=bars)
 
 
-def _reasons(report: Report, lang: str) -> dict[str, int]:
-    return {reason_words(name, lang): count for name, count in report.reasons.items()}
-
-
 def _unused_section(report: Report, lang: str) -> ReportSection:
     if not report.unused:
         return ReportSection(report_word("unused", lang))

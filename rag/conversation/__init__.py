@@ -54,11 +54,6 @@ class Conversations:
             while len(self._kept) > self._most:
                 self._kept.popitem(last=False)
 
-    def forget(self, conversation_id: str) -> None:
-        """Drop a conversation, if it is there."""
-        with self._lock:
-            self._kept.pop(conversation_id, None)
-
     def __len__(self) -> int:
         with self._lock:
             self._expire()

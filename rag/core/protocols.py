@@ -195,9 +195,6 @@ class AnswerStore(Protocol):
     def drop_page(self, page: str, timeout_s: float) -> int:
         """Remove the entries that came from a page."""
 
-    def drop_others(self, fingerprint: str, timeout_s: float) -> int:
-        """Remove the entries of every other fingerprint, the pinned ones left."""
-
     def sweep(self, now: float, timeout_s: float) -> int:
         """Remove the entries that expired or whose pages have changed."""
 

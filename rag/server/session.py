@@ -268,11 +268,6 @@ class Hub:
         self._warm_until = 0.0
         self._leave: asyncio.Task[None] | None = None
 
-    @property
-    def open_sockets(self) -> int:
-        """Return how many WebSockets are open."""
-        return len(self._connections)
-
     def full(self, websocket: WebSocket) -> int | None:
         """Return the HTTP status that refuses one more WebSocket, None if it may be opened."""
         settings = self._doors.settings

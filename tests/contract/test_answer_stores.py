@@ -274,7 +274,6 @@ def test_answers_are_dropped_by_key_page_fingerprint_age_and_all(
     drops = [
         (lambda: answers.drop(["a1", "old", "absent"], TIMEOUT_S), {"a1", "old"}),
         (lambda: answers.drop_page("a", TIMEOUT_S), {"a1", "ab"}),
-        (lambda: answers.drop_others(SCOPE.fingerprint, TIMEOUT_S), {"old"}),
         (lambda: answers.sweep(NOW + 2, TIMEOUT_S), {"c1"}),
         (lambda: answers.clear(TIMEOUT_S, keep_pinned=True), everything - {"pinned"}),
         (lambda: answers.clear(TIMEOUT_S), everything),

@@ -245,11 +245,6 @@ class ElasticsearchAnswers:
         """Remove the entries that came from a page."""
         return self._delete(both(of_kind(ANSWER), {"term": {"pages": page}}), timeout_s)
 
-    def drop_others(self, fingerprint: str, timeout_s: float) -> int:
-        """Remove the entries of every other fingerprint, the pinned ones left."""
-        others = both({"term": {"pinned": False}}, but={"term": {"fingerprint": fingerprint}})
-        return self._delete(both(of_kind(ANSWER), others), timeout_s)
-
     def clear(self, timeout_s: float, *, keep_pinned: bool = False) -> int:
         """Remove all entries."""
         but = {"term": {"pinned": True}} if keep_pinned else None

@@ -244,10 +244,6 @@ class SqliteAnswers:
         """Remove the entries that came from a page."""
         return self._remove(OF_PAGE, page, timeout_s)
 
-    def drop_others(self, fingerprint: str, timeout_s: float) -> int:
-        """Remove the entries of every other fingerprint, the pinned ones left."""
-        return self._remove("NOT pinned AND fingerprint <> ?", fingerprint, timeout_s)
-
     def clear(self, timeout_s: float, *, keep_pinned: bool = False) -> int:
         """Remove all entries."""
         return self._remove("NOT (pinned AND ?)", keep_pinned, timeout_s)
