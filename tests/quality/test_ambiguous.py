@@ -51,12 +51,12 @@ def test_a_short_question_is_answered_from_the_page_it_is_asked_from(first_pages
     first = share([with_page[:1] == [right] for right, with_page, _ in own])
     alone = share([without[:1] == [right] for right, _, without in own])
     assert len(own) >= 50
-    assert first >= 0.50
+    assert first >= 0.58
     assert first >= alone + 0.20
-    assert share([right in with_page for right, with_page, _ in own]) >= 0.83
+    assert share([right in with_page for right, with_page, _ in own]) >= 0.90
 
 
 def test_a_question_that_another_page_answers_is_answered_from_that_one(first_pages):
     others = [(a["expected"], w) for a, w, _ in first_pages if a["page"] != a["expected"]]
     assert len(others) >= 10
-    assert share([found[0] == right for right, found in others]) >= 0.97
+    assert share([found[0] == right for right, found in others]) >= 0.90
