@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 HEADINGS_WEIGHT, WORDS_WEIGHT, PAGE_WEIGHT = 0.35, 0.4, 0.3
 Unit = Chunk | Window
-WRITTEN_WEIGHT = 0.8  # of a word that manuals write for the asker's
+WRITTEN_WEIGHT = 0.65  # of a word that manuals write for the asker's
 REMEMBERED = 20_000  # chunks whose readings are kept between questions: about 40 MB
 
 
@@ -113,7 +113,7 @@ class Reranker:
         if not words or not readings:
             return near
         subwords = numpy.unique(numpy.concatenate([r.subwords for r in readings]))
-        cosines = self._encoder.unit_rows(subwords) @ self._encoder.encode_queries(words).T
+        cosines = self._encoder.subword_cosines(subwords, self._encoder.encode_queries(words))
         for row, reading in zip(near, readings, strict=True):
             places = numpy.searchsorted(subwords, reading.subwords)
             cosines[places].max(axis=0, initial=0, out=row)

@@ -37,7 +37,7 @@ CROSS_READ = 20  # of those, by the optional cross-encoder
 WINDOWS_KEPT = 10_000  # read once, remembered between questions: some 4 KB each
 LONGEST_QUESTION = 2_000  # characters
 RECHECK_S = 2.0  # between two looks at who made the index: another run may have rebuilt it
-WRITTEN_WEIGHT = 0.4  # of a word that manuals write for one of the asker's
+WRITTEN_WEIGHT = 0.2  # of a word that manuals write for one of the asker's
 PAGE_PRIOR = 0.1  # added to the windows of the page that the asker is on
 
 # the form is the users': their guide and their log filters name it

@@ -83,6 +83,13 @@ class StaticEncoder:
         """Return the rows of these subwords brought to length 1: (n, dimension) float32."""
         return self._table[ids] / self._norms[ids, None]
 
+    def subword_cosines(self, ids: NDArray[numpy.int32], vectors: Vectors) -> Vectors:
+        """Return the cosine of each of these subwords with each unit row: (ids, rows) float32."""
+        # the products are divided, not the rows: these are a hundred times as many numbers
+        products: Vectors = self._table.take(ids, axis=0) @ vectors.T
+        products /= self._norms.take(ids)[:, None]
+        return products
+
     def knows(self, word: str) -> bool:
         """Say whether this is one subword, so a word that stood often in the training texts."""
         return len(self.subwords(word)) == 1
