@@ -69,7 +69,7 @@ def title_sections(store: Store, retriever: Retriever) -> dict[str, tuple[str, l
 
 def ranked(store: Store, retriever: Retriever, asked: dict) -> tuple[list[Hit], list[Chunk]]:
     """Return what is found, the right page's hits first, and that page's chunks."""
-    hits = retriever.retrieve(read_question(asked["question"]), WIDELY).hits
+    hits = retriever.retrieve(read_question(asked["question"]), WIDELY).passages
     ordered = sorted(hits, key=lambda hit: hit.chunk.page != asked["page"])
     ids = store.pages([asked["page"]], TIMEOUT_S)[asked["page"]].chunk_ids
     chunks = store.chunks(ids, TIMEOUT_S)
