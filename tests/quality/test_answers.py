@@ -153,19 +153,19 @@ def test_absent_manuals_are_named_with_the_command_that_brings_them(capsys):
 
 
 def test_the_right_sample_page_is_found(sample):
-    assert sample.page_first >= 0.73
-    assert sample.page_listed >= 0.89
+    assert sample.page_first >= 0.69
+    assert sample.page_listed >= 0.84
 
 
 def test_sample_pages_answer_whole_and_seldom_refuse(sample):
-    assert sample.whole >= 0.26
-    assert sample.half >= 0.36
-    assert sample.refused <= 0.27
+    assert sample.whole >= 0.45
+    assert sample.half >= 0.45
+    assert sample.refused <= 0.18
 
 
 def test_what_no_sample_page_says_is_not_asserted(sample):
-    assert sample.asserted <= 0.20
-    assert sample.small_talk_quoted <= 0.25
+    assert sample.asserted <= 0.11
+    assert sample.small_talk_quoted == 0
 
 
 def test_answers_from_sample_pages_are_short(sample):
