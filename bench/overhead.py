@@ -53,7 +53,7 @@ from rag.diagnostics.benchmark import machine
 from rag.diagnostics.timings import since_ms, spread
 from rag.encoders import bundled_encoder
 from rag.prompt import Prompt, whole_tokens
-from rag.question import read_question
+from rag.question import Question, read_question
 from rag.retriever import Retrieval, Retriever
 from rag.stores.sqlite import SqliteStore
 from rag.writing.speed import SpeedBook
@@ -104,10 +104,10 @@ class FixedRetriever:
         self._pages = pages
 
     def retrieve(
-        self, question: str, k: int = 5, *, page: str | None = None, timeout_s: float = 10.0
+        self, question: Question, k: int = 5, *, page: str | None = None, timeout_s: float = 10.0
     ) -> Retrieval:
         """Return the hits and their evidence."""
-        return self._pages.found[question]
+        return self._pages.found[question.raw]
 
 
 class FixedStore:
@@ -154,6 +154,7 @@ class Remembered:
         self._encoder = bundled_encoder()
         self._met: dict[tuple[str, ...], Vectors] = {}
         self.name, self.dimension = self._encoder.name, self._encoder.dimension
+        self.subwords, self.unit_rows = self._encoder.subwords, self._encoder.unit_rows
 
     def encode_passages(self, texts: Sequence[str]) -> Vectors:
         """Return the texts' vectors."""

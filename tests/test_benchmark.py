@@ -141,7 +141,7 @@ def test_what_cannot_be_measured_leaves_the_rest(indexed):
 
 
 def page(name: str, *questions: str) -> PageRecord:
-    return PageRecord(name, "/", "h", f"Titre {name}", "", "fr", (), questions=questions)
+    return PageRecord(name, "/", "h", f"Titre {name}", "", "fr", (), (), questions=questions)
 
 
 def test_pages_are_asked_in_turn_and_by_their_title_without_questions():
