@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from rag.core.answers import Answer, Source, Usage
+from rag.core.answers import Answer, Confidence, Source, Usage
 from rag.core.deadline import Deadline
 from rag.core.documents import Hit, PageRecord
 from rag.extraction import Extract
 from rag.language import messages
 from rag.retriever import Retrieval
 
+OTHERS = 2  # pages that may answer, where the first may not
 NEAREST_TITLES = 3
 SEE_ALSO = 4
 
@@ -21,14 +22,15 @@ class Context:
     """Hold what is known of a question when its answer is written.
 
     ``retrieved`` are the hits as sources, ``pages`` the records of the hits' pages and of those
-    that they link, by id; ``cache_ms`` is when it was known that no answer is kept, ``search_ms``
-    when the search was through.
+    that they link, by id; ``confidence`` is not ``no``. ``cache_ms`` is when it was known that no
+    answer is kept, ``search_ms`` when the search was through.
     """
 
     retrieval: Retrieval
     retrieved: tuple[Source, ...]
     pages: dict[str, PageRecord]
     extract: Extract
+    confidence: Confidence
     deadline: Deadline
     search_ms: float
     cache_ms: float = 0.0
@@ -72,6 +74,23 @@ def extract_answer(
     return replace(answer, more=extract.more)
 
 
+def doubted(extract: Extract, retrieval: Retrieval) -> Extract:
+    """Return an extract that may not answer, said as such, with the other pages that may."""
+    lang = retrieval.question.language
+    shown = {hit.chunk.page for hit in extract.hits}
+    others = [hit.chunk.title for hit in retrieval.hits if hit.chunk.page not in shown]
+    lines = [messages.message("perhaps", lang), "", extract.text]
+    if others:
+        lines += ["", messages.message("nearest", lang)]
+        lines += [f"- {title}" for title in dict.fromkeys(others[:OTHERS])]
+    return replace(extract, text="\n".join(lines))
+
+
+def unasked(lang: str) -> Answer:
+    """Return the answer to a question without a word."""
+    return Answer(messages.message("empty", lang), answered=False, confidence="no")
+
+
 def nothing_found(retrieval: Retrieval, deadline: Deadline) -> Answer:
     """Return the answer that says that the pages do not answer, with the nearest titles."""
     nearest = list(dict.fromkeys(hit.chunk.title for hit in retrieval.hits))[:NEAREST_TITLES]
@@ -86,6 +105,7 @@ def nothing_found(retrieval: Retrieval, deadline: Deadline) -> Answer:
         legs=_legs(retrieval.hits),
         timings={"total_ms": _ms(deadline)},
         answered=False,
+        confidence="no",
     )
 
 
@@ -97,6 +117,7 @@ def unsearched(lang: str, deadline: Deadline) -> Answer:
         reason=messages.message("unsearched", lang),
         timings={"total_ms": _ms(deadline)},
         answered=False,
+        confidence="no",
     )
 
 
@@ -138,6 +159,7 @@ def _answer(
         unsupported=written.dropped,
         model=model,
         usage=written.usage,
+        confidence=context.confidence,
     )
 
 

@@ -13,7 +13,15 @@ from dataclasses import replace
 from typing import Self
 
 from rag import gate
-from rag.answers import Context, extract_answer, nothing_found, sources_of, unsearched
+from rag.answers import (
+    Context,
+    doubted,
+    extract_answer,
+    nothing_found,
+    sources_of,
+    unasked,
+    unsearched,
+)
 from rag.cache import Flight, Request
 from rag.conversation import SharedConversations
 from rag.core.answers import Answer, AnswerEvent, CompleteEvent, SourcesEvent
@@ -24,7 +32,6 @@ from rag.core.protocols import Store
 from rag.core.records import Turn
 from rag.extraction import extract_answer as extract_from
 from rag.extraction.coverage import SubwordEncoder
-from rag.language import messages
 from rag.prompt import Draft
 from rag.question import read_question
 from rag.question.small_talk import Replies, SmallTalk, reply_to
@@ -112,7 +119,7 @@ class Assistant:
         talk = read.small_talk
         lang = talk.language if talk else read.language
         if not question.strip():
-            yield CompleteEvent(Answer(messages.message("empty", lang), answered=False), lang)
+            yield CompleteEvent(unasked(lang), lang)
             return
         if read.follows:  # it stays near the last answer's page
             page = page or next(iter(turns[-1].pages), "")
@@ -206,15 +213,19 @@ class Assistant:
         cache_ms = _spent_ms(deadline)
         found = await self._search.find(request.question, page, request.k, deadline, _answers)
         retrieval = found.retrieval
+        confidence = gate.confidence(retrieval.evidence)
         talk = request.question.small_talk
-        if talk and not gate.is_certain(retrieval.evidence):
+        if talk and confidence != "sure":
             return self._reply(talk, deadline)
-        if not _answers(retrieval):
+        if confidence == "no":
             return nothing_found(retrieval, deadline)
         extract = extract_from(retrieval.question, retrieval.passages, found.chunks, self._encoder)
+        if confidence == "perhaps":
+            extract = doubted(extract, retrieval)
         search_ms = _spent_ms(deadline)
         retrieved = sources_of(retrieval.hits)
-        return Context(retrieval, retrieved, found.pages, extract, deadline, search_ms, cache_ms)
+        times_ms = (search_ms, cache_ms)
+        return Context(retrieval, retrieved, found.pages, extract, confidence, deadline, *times_ms)
 
     def _reply(self, talk: SmallTalk, deadline: Deadline) -> Answer:
         return Answer(reply_to(talk, self._replies), timings=_total(deadline), talk=talk.kind)

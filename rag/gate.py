@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 
+from rag.core.answers import Confidence
 from rag.ranking import Evidence
 
 BIAS, WEIGHTS = -3.75, (2.15, 2.2, 1.88, 2.07, 0.09, 0.19)  # in the order of `evidence_row`
-THRESHOLD = 0.35
-CERTAIN = 0.8
+# of 64 silent questions to five manuals and the sample pages 9 % are above the second
+PERHAPS, SURE = 0.35, 0.55
 
 
 def evidence_row(evidence: Evidence) -> list[float]:
@@ -29,11 +30,14 @@ def probability(evidence: Evidence) -> float:
     return 1 / (1 + math.exp(-logit))
 
 
+def confidence(evidence: Evidence) -> Confidence:
+    """Return how sure it is that the pages answer: ``no``, they say nothing of it."""
+    found = probability(evidence)
+    if evidence.length == 0 or found < PERHAPS:
+        return "no"
+    return "sure" if found >= SURE else "perhaps"
+
+
 def answers(evidence: Evidence) -> bool:
-    """Say whether the evidence is enough to answer from the pages."""
-    return evidence.length > 0 and probability(evidence) >= THRESHOLD
-
-
-def is_certain(evidence: Evidence) -> bool:
-    """Say whether the evidence leaves little doubt that the pages answer."""
-    return answers(evidence) and probability(evidence) >= CERTAIN
+    """Say whether the evidence is enough to show what the pages say, surely or perhaps."""
+    return confidence(evidence) != "no"

@@ -86,6 +86,7 @@ class HelpAnswer(BaseModel):
     """Hold an answer from the help pages."""
 
     answered: bool = Field(description="False: the pages do not answer; text says so")
+    confidence: str = Field(description="sure, perhaps (text says so), or no")
     text: str
     more: Left | None = Field(description="What text leaves out of what it quotes")
     sources: list[CitedSource]
@@ -204,6 +205,7 @@ def _answer(served: Served) -> HelpAnswer:
     more = answer.more
     return HelpAnswer(
         answered=answer.answered,
+        confidence=answer.confidence,
         text=answer.text,
         more=Left(left=more.left, unit=more.unit, url=more.url) if more else None,
         sources=[

@@ -169,7 +169,7 @@ def test_bench_latency_says_when_answers_came(options):
 
 
 def test_bench_overhead_has_a_median():
-    found = program("bench/overhead.py", "--asks", "15")
+    found = program("bench/overhead.py", "--asks", "40")
     for kind in ("word", "sentence"):
         first, last = found[f"{kind}_seen_first_ms"], found[f"{kind}_seen_last_ms"]
         assert 0 < first["p50"] <= last["p50"] < found[f"{kind}_cold_last_ms"]["p50"]

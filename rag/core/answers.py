@@ -10,6 +10,8 @@ from typing import Any, Literal
 from rag.core.documents import ScreenLink
 
 UNSUPPORTED_TTL_S = 30.0
+
+Confidence = Literal["sure", "perhaps", "no"]
 LeftUnit = Literal["steps", "items", "rows", "lines", "sentences", "paragraphs"]
 
 
@@ -63,6 +65,8 @@ class Answer:
     quotes. ``model`` is the one that wrote the text, ``usage`` what that cost, where it ended by
     itself. ``talk`` is the kind of small talk (« merci ») that the text replies to: no page is
     quoted then.
+    ``confidence`` is how sure it is that the pages found answer the question: ``no`` where
+    ``answered`` is False.
     """
 
     text: str
@@ -83,6 +87,7 @@ class Answer:
     model: str | None = None
     usage: Usage | None = None
     talk: str | None = None
+    confidence: Confidence = "sure"
 
 
 @dataclass(frozen=True, slots=True)

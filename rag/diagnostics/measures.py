@@ -90,7 +90,7 @@ def summarise(outcomes: Sequence[Outcome], names: Sequence[str] = MEASURES) -> d
         **_figures(fused, names),
         "groups": _groups(outcomes, fused, names),
         "legs": legs,
-        "gate": {"threshold": gate.THRESHOLD, **refusals(verdicts), **calibration(verdicts)},
+        "gate": {"threshold": gate.PERHAPS, **refusals(verdicts), **calibration(verdicts)},
         "question_ms": {"median": middle, "p95": slow},
         "set": fingerprint(outcome.question for outcome in outcomes),
         "per_query": fused,

@@ -14,7 +14,7 @@ from fastapi import APIRouter, Body, Depends, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from rag.core.answers import AnswerEvent, ChunkEvent, CompleteEvent, SourcesEvent
+from rag.core.answers import AnswerEvent, ChunkEvent, CompleteEvent, Confidence, SourcesEvent
 from rag.desk import HelpDesk, Served
 from rag.language.messages import code_of, problem_text
 from rag.server.problems import problem_of
@@ -154,6 +154,9 @@ class AnswerBody(BaseModel):
     )
     model: str | None = Field(description="The model that wrote it", examples=["phi3:mini"])
     usage: UsageBody | None = Field(description="What that cost", examples=[None])
+    confidence: Confidence = Field(
+        description="How sure it is that the pages found answer the question", examples=["sure"]
+    )
     talk: str | None = Field(
         description="The kind of small talk that the text replies to: thanks, greeting, person…",
         examples=[None],

@@ -220,7 +220,8 @@ class Exchange:
         """Return what the asker saw of an answer that did not end by itself."""
         found = self._found or SourcesEvent((), "")
         text = "".join(self._text).strip() or found.extract
-        return Answer(text, retrieved=found.retrieved, truncated=True, answered=bool(text))
+        answer = Answer(text, retrieved=found.retrieved, truncated=True)
+        return answer if text else replace(answer, answered=False, confidence="no")
 
 
 def error_message(code: str, lang: str, more: str = "") -> dict[str, Any]:

@@ -125,7 +125,7 @@ def test_a_page_that_is_refused_is_named_with_the_reason(proxied: tuple[Store, P
     store, proxy = proxied
     write(store, {"p": [chunk("p", "texte")]})
     proxy.faults = ["item refused"]
-    with pytest.raises(HelpError, match=r"p7: .*mapper_parsing_exception.*Nothing was published"):
+    with pytest.raises(HelpError, match=r"p4: .*mapper_parsing_exception.*Nothing was published"):
         write(store, {f"p{n}": [chunk(f"p{n}", f"autre {n}")] for n in range(10)})
     assert set(store.records()) == {"p"}
 

@@ -51,9 +51,9 @@ def search_twice(settings: Settings, searched, changed) -> None:
     except OSError:
         store: SqliteStore = open_store(settings)
         for _ in range(2):
-            found = store.search(None, ["alpha", "beta"], 5, TIMEOUT_S)
-            chunks = store.chunks([name for name, _ in found.bm25], TIMEOUT_S)
-            searched.put((store.count(), sorted(chunk.page for chunk in chunks.values())))
+            found = store.search(None, {"alpha": 1.0, "beta": 1.0}, 5, TIMEOUT_S)
+            windows = store.windows([name for name, _ in found.bm25], TIMEOUT_S)
+            searched.put((store.count(), sorted(window.page for window in windows.values())))
             changed.wait(20)
         store.close()
 
