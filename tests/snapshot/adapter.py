@@ -47,7 +47,7 @@ from souffleur.cli.output import hit_row
 LANGUAGES = ("fr", "en")
 PATIENT_S = 60.0  # nothing is late on a busy machine
 # anything that a message has a place for
-VALUES = {"reason": "REASON", "count": 3, "ms": 12.0, "model": "MODEL"}
+VALUES = {"reason": "REASON", "count": 3, "ms": 12.0, "model": "MODEL", "url": "URL"}
 COLUMNS = 90
 MOST_HITS = 30
 
