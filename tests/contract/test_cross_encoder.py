@@ -159,9 +159,9 @@ def test_the_evidence_is_that_of_the_second_stage(
 
 def test_it_is_left_out_when_the_time_is_up(store: Store, reader: CrossEncoderReader) -> None:
     class SlowReranker(Reranker):
-        def features(self, *given):
+        def features(self, *given, **named):
             time.sleep(1.5)
-            return super().features(*given)
+            return super().features(*given, **named)
 
     bundled = bundled_encoder()
     for cross_encoder in (None, reader):
