@@ -22,7 +22,7 @@ START_UP_S = 2.0  # Python, numpy and a model's load, on a busy machine
 ANSWER_FIELDS = [
     *("text", "page_effective", "see_also", "degraded", "reason", "sources", "retrieved"),
     *("actions", "cached", "legs", "timings", "answered", "truncated", "more"),
-    *("unsupported", "model", "usage", "talk"),
+    *("unsupported", "model", "usage", "talk", "confidence"),
 ]
 
 
