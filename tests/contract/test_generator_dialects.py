@@ -66,7 +66,9 @@ def test_a_parameter_that_a_model_refuses_is_sent_no_more(serve) -> None:
 
 
 @pytest.mark.parametrize(
-    ("backend", "reason"), [(OPENAI, "content_filter"), (ANTHROPIC, "refusal")], ids=str
+    ("backend", "reason"),
+    [(OPENAI, "content_filter"), (ANTHROPIC, "refusal")],
+    ids=["openai", "anthropic"],
 )
 def test_an_answer_that_the_provider_filters_is_not_taken_for_whole(serve, backend, reason) -> None:
     server = serve([backend.head, backend.piece("Oui"), backend.end(reason)])
