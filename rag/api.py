@@ -200,6 +200,8 @@ def open_flight(settings: Settings, *, uses_model: bool = True, warming: bool = 
 
     if not settings.cache_enabled:
         return Flight(None)
+    if uses_model:  # what questions are compared by is loaded before one waits for it
+        read_question("Comment créer un client ?").signature(bundled_encoder())
     return Flight(open_cache(settings, uses_model=uses_model, warming=warming))
 
 

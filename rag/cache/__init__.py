@@ -36,7 +36,7 @@ logger = logging.getLogger("rag.cache.answers")  # the name is the users': their
 Result = TypeVar("Result")
 Refresh: TypeAlias = Callable[[Answer, float], Answer]  # within so many seconds
 LOOK_UP_S = 0.3
-KEEP_S = 0.1
+KEEP_S = 0.3  # the first of a process loads what it is compared by
 POLL_S = 0.05
 LEFT_S = 0.3  # before the deadline, waiting ends: the extract is shown
 

@@ -159,6 +159,7 @@ def test_pages_indexed_while_it_answers_are_found_and_no_answer_fails():
                 seen.append((status, bool(answer.get("sources"))))
             return seen
 
+        ask(server.url)  # loads what is loaded once
         clients = [pool.submit(keep_asking) for _ in range(3)]
         try:
             for first in (0, 25):
